@@ -1,0 +1,92 @@
+"""The narrow doors through which effects enter. `edge/` implements them; the tests have fakes.
+
+Nothing here decides anything and nothing here imports more than models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What is known of a file without reading it: size in bytes, time of change in ns, inode."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class Files(Protocol):
+    """Read access to the host's files. Errors are OSError."""
+
+    def read(self, path: Path) -> bytes:
+        """The whole file."""
+
+    def stat(self, path: Path) -> FileStat:
+        """Size and times of a regular file."""
+
+    def chunks(self, path: Path) -> Iterator[bytes]:
+        """The file in blocks of a few MiB."""
+
+
+class Process(Protocol):
+    """Starts programs by argument list, never through a shell."""
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> tuple[int, str, str]:
+        """Exit code, stdout, stderr. Raises MissingToolError or MachineError (timeout)."""
+
+
+class Environment(Protocol):
+    """The process environment."""
+
+    def get(self, name: str) -> str | None:
+        """The value of a variable, or None."""
+
+
+class Progress(Protocol):
+    """Tells a person how far long work is."""
+
+    def start(self, title: str, total: int) -> None:
+        """A new piece of work of `total` bytes begins."""
+
+    def advance(self, count: int) -> None:
+        """`count` more bytes are done."""
+
+    def done(self) -> None:
+        """The piece of work is finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawIso:
+    """What was read from an ISO file, uninterpreted.
+
+    Attributes:
+        size: bytes of the file.
+        volume_id: ISO 9660 primary volume identifier, blanks stripped.
+        volume_size: bytes that the primary volume descriptor claims (blocks times block size).
+        files: contents of those asked-for files that exist, by absolute path.
+        present: those of the asked-for paths that exist.
+        eltorito: platforms with a boot entry, of `bios` and `uefi`.
+    """
+
+    size: int
+    volume_id: str
+    volume_size: int
+    files: Mapping[str, bytes]
+    present: frozenset[str]
+    eltorito: frozenset[str]
+
+
+class IsoReader(Protocol):
+    """Opens an ISO file. Raises UnreadableIsoError for what is no ISO, OSError for what cannot be read."""
+
+    def read(self, path: Path, wanted: Sequence[str], *, limit: int) -> RawIso:
+        """Facts of the ISO and those `wanted` files that are at most `limit` bytes."""
+
+
+class UnreadableIsoError(Exception):
+    """The file is no ISO 9660 image or is damaged; the message is one sentence for the user."""

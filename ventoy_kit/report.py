@@ -1,0 +1,140 @@
+"""What is wrong with the user's input, as data: rules, findings, reports, excerpts. No I/O.
+
+Every check of the kit appends to a report and goes on, so that a user sees all mistakes at once. A finding
+carries either a path into the fleet file (resolved to line and column when the report is located) or a place
+in some other file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+Path = tuple[str | int, ...]
+"""Where a value stands in a document: keys and list indexes from the root."""
+
+
+class Severity(StrEnum):
+    """How much a finding weighs: an error stops the command, a warning and a note do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a text file. Lines and columns count from 1; columns count characters.
+
+    `length` is the number of characters to underline in the excerpt, at least 1. `excerpt` holds
+    (line number, text) pairs around the position.
+    """
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+    length: int = 1
+    excerpt: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule that input must obey. `explain` is shown by `ventoy-kit check --explain CODE`."""
+
+    code: str
+    title: str
+    explain: str
+    severity: Severity = Severity.ERROR
+
+    def finding(
+        self, message: str, remedy: str, *, path: Path | None = None, place: Place | None = None, on_key: bool = False
+    ) -> Finding:
+        """Make a finding of this rule.
+
+        Args:
+            message: what is wrong, with the offending value.
+            remedy: what to do, as an imperative sentence.
+            path: where in the fleet file; the position is filled in later.
+            place: where in another file, if `path` does not apply.
+            on_key: underline the key at `path`, not its value.
+        """
+        return Finding(self, self.severity, message, remedy, path, place, on_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One violation of one rule."""
+
+    rule: Rule
+    severity: Severity
+    message: str
+    remedy: str
+    path: Path | None = None
+    place: Place | None = None
+    on_key: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """Findings in the order in which they were made. The only mutable type that stages share."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, finding: Finding) -> None:
+        """Append one finding."""
+        self.findings.append(finding)
+
+    def extend(self, other: Report | Iterable[Finding]) -> None:
+        """Append all findings of another report."""
+        self.findings.extend(other)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any finding is an error, so that the command must not go on."""
+        return any(f.severity is Severity.ERROR for f in self.findings)
+
+    def located(self, locate: Callable[[Path, bool], Place | None]) -> Report:
+        """A copy with places filled in for findings that name a path; sorted by position, unplaced last."""
+        placed = [
+            replace(f, place=locate(f.path, f.on_key)) if f.place is None and f.path is not None else f for f in self
+        ]
+        placed.sort(key=_position)
+        return Report(placed)
+
+
+def _position(finding: Finding) -> tuple[int, str, int, int]:
+    place = finding.place
+    if place is None:
+        return (1, "", 0, 0)
+    return (0, place.file, place.line or 0, place.column or 0)
+
+
+def place_in(text_lines: list[str], file: str, line: int, column: int, length: int = 1) -> Place:
+    """A place with an excerpt: the line itself and one line before it.
+
+    Args:
+        text_lines: the file's lines without line ends.
+        file: how the file is named to the user.
+        line: line number from 1.
+        column: column from 1, in characters.
+        length: characters to underline; cut at the end of the line.
+    """
+    shown = [(n, text_lines[n - 1]) for n in (line - 1, line) if 1 <= n <= len(text_lines)]
+    here = text_lines[line - 1] if 1 <= line <= len(text_lines) else ""
+    room = max(1, len(here) - column + 1)
+    return Place(file, line, column, max(1, min(length, room)), tuple(shown))
+
+
+def dotted(path: Path) -> str:
+    """A path as text: `nodes.falcon.hooks[1].name`."""
+    out = ""
+    for part in path:
+        out += f"[{part}]" if isinstance(part, int) else (f".{part}" if out else str(part))
+    return out
