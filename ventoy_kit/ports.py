@@ -5,7 +5,8 @@ Nothing here decides anything and nothing here imports more than models.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -58,6 +59,45 @@ class Progress(Protocol):
 
     def done(self) -> None:
         """The piece of work is finished."""
+
+
+class StickFiles(Protocol):
+    """Files below the root of a stick, by paths relative to it with `/`. Raises StorageError."""
+
+    def size(self, path: str) -> int | None:
+        """Size of a regular file in bytes, None if there is nothing."""
+
+    def read(self, path: str) -> bytes | None:
+        """A small file, None if there is nothing."""
+
+    def sha256(self, path: str, progress: Progress | None = None) -> str:
+        """Digest of a file."""
+
+    def write(
+        self,
+        path: str,
+        chunks: Iterable[bytes],
+        *,
+        sha256: str,
+        private: bool,
+        progress: Progress | None = None,
+    ) -> None:
+        """Write under a temporary name, flush, read back from the device, compare with `sha256`, rename."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file and the folders that it leaves empty; nothing if it is not there."""
+
+    def leftovers(self, prefix: str, folders: Sequence[str]) -> tuple[str, ...]:
+        """Files in these folders, and in those below them, whose names begin with `prefix`."""
+
+    def free(self) -> int:
+        """Bytes that can be written."""
+
+    def flush(self) -> None:
+        """Write everything to the device."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other runs away from the same stick."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,13 @@ class Rule:
     severity: Severity = Severity.ERROR
 
     def finding(
-        self, message: str, remedy: str, *, path: Path | None = None, place: Place | None = None, on_key: bool = False
+        self,
+        message: str,
+        remedy: str,
+        *,
+        path: Path | None = None,
+        place: Place | None = None,
+        on_key: bool = False,
     ) -> Finding:
         """Make a finding of this rule.
 
@@ -103,7 +109,8 @@ class Report:
     def located(self, locate: Callable[[Path, bool], Place | None]) -> Report:
         """A copy with places filled in for findings that name a path; sorted by position, unplaced last."""
         placed = [
-            replace(f, place=locate(f.path, f.on_key)) if f.place is None and f.path is not None else f for f in self
+            replace(f, place=locate(f.path, f.on_key)) if f.place is None and f.path is not None else f
+            for f in self
         ]
         placed.sort(key=_position)
         return Report(placed)

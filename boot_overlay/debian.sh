@@ -1,0 +1,176 @@
+#!/bin/sh
+# Runs in the Debian installer as `d-i partman/early_command string /ventoy-kit/debian.sh`: once, before the
+# partitioner looks for disks. No answer that partitions is set before this script has set it.
+#
+# The installer goes on after a command that failed, so a refusal does not return: its dialog comes back until
+# the machine is switched off. Everything is checked here again, as Ventoy's grub2 mode does not run the hook.
+#
+# Descriptors 0 and 3 carry the debconf protocol: nothing here may read the one or write to the other, and no
+# db_ command may stand in a loop whose input is redirected.
+PATH=/sbin:/bin:/usr/sbin:/usr/bin:/ventoy/busybox
+export PATH
+
+# May start this script again under a frontend, so it comes first.
+# shellcheck source=/dev/null
+. /usr/share/debconf/confmodule
+set -u
+
+# shellcheck source=lib.sh
+. /ventoy-kit/lib.sh
+# shellcheck source=identity.sh
+. /ventoy-kit/identity.sh
+# shellcheck source=disks.sh
+. /ventoy-kit/disks.sh
+
+PLACEHOLDER='@VENTOY_KIT_DISKS@'
+DIALOGS=0
+RET=''
+
+# template_text: standard input as the extended description of a debconf template. A second blank keeps a line
+# by itself; `$` and `\` mean something to debconf.
+template_text() (
+    # shellcheck disable=SC1003  # two characters, $ and a backslash
+    tr '$\\' '??' | cut -c 1-200 | while IFS= read -r line; do
+        case "${line}" in
+            '') printf '%s\n' ' .' ;;
+            *) printf '  %s\n' "${line}" ;;
+        esac
+    done
+)
+
+# dialog TYPE TITLE TEXT: shows one dialog of a debconf type (error, string) and waits; the answer is in RET.
+# Each has a template of its own, as debconf keeps what it has loaded once. False if it could not be shown.
+dialog() {
+    DIALOGS=$((DIALOGS + 1))
+    question="ventoy-kit/dialog${DIALOGS}"
+    mkdir -p "${VK_RUN}"
+    {
+        printf 'Template: %s\nType: %s\nDescription: %s\n' "${question}" "$1" "$2"
+        printf '%s\n' "$3" | template_text
+    } >"${VK_RUN}/dialog.templates"
+    db_x_loadtemplatefile "${VK_RUN}/dialog.templates" ventoy-kit || return 1
+    db_fset "${question}" seen false || return 1
+    db_input critical "${question}" || return 1
+    db_go || return 1
+    db_get "${question}"
+}
+
+# refuse: never returns.
+refuse() {
+    trap - EXIT
+    text=$(vk_refusal_text)
+    text="${text}${VK_NEWLINE}${VK_NEWLINE}Nothing will be installed. Switch the machine off or restart it; this message comes back."
+    while :; do
+        if ! dialog error "ventoy-kit: nothing is installed (${VK_CODE})" "${text}"; then
+            vk_log "the dialog was not shown or was left: ${VK_CODE}"
+        fi
+        sleep 2
+    done
+}
+
+# on_exit: an end that was not planned is a refusal, since the installer would go on.
+# shellcheck disable=SC2317  # called by the trap
+on_exit() {
+    vk_fail VK-B99 'debian.sh ended early.' || refuse
+}
+
+# refuse_auto: the ticket `auto` holds no node's names, and they have been used by now. So it refuses even if
+# exactly one node matches, and names that node's ticket.
+refuse_auto() {
+    if vk_identify; then
+        vk_fail VK-B13 "This machine is node ${VK_NODE}: choose its ticket."
+    fi
+    refuse
+}
+
+# ask_name: three tries.
+ask_name() {
+    plan=$(vk_plan_text "${VK_NODE}")
+    tries=0
+    note=''
+    while [ "${tries}" -lt 3 ]; do
+        tries=$((tries + 1))
+        if dialog string "Type ${VK_NODE} to wipe these disks and install:" "${note}${plan}" &&
+            vk_name_is_typed "${VK_NODE}" "${RET}"; then
+            return 0
+        fi
+        note="That was not ${VK_NODE} (try ${tries} of 3).${VK_NEWLINE}${VK_NEWLINE}"
+    done
+    vk_fail VK-B31 "The node is ${VK_NODE}."
+}
+
+# wrap PROGRAM CONDITION: from now on PROGRAM prints only the lines of the node's disks, if CONDITION holds.
+# The program itself keeps its name with .ventoy-kit at its end.
+wrap() {
+    if ! [ -x "$1.ventoy-kit" ]; then
+        [ -x "$1" ] && cp -p "$1" "$1.ventoy-kit.new" && mv "$1.ventoy-kit.new" "$1.ventoy-kit" || return 1
+    fi
+    patterns=''
+    for disk in ${VK_DISKS}; do
+        patterns="${patterns}${patterns:+ | }${disk}"
+    done
+    {
+        printf '%s\n' '#!/bin/sh' '# Written by ventoy-kit: hides every disk that is not to be wiped.'
+        printf '%s\n' "if ! { $2; }; then exec '$1.ventoy-kit' \"\$@\"; fi"
+        printf '%s\n' "'$1.ventoy-kit' \"\$@\" | while IFS= read -r line; do"
+        printf '%s\n' "    case \"\${line%%\"\$(printf '\\t')\"*}\" in ${patterns}) printf '%s\\n' \"\${line}\" ;; *) ;; esac"
+        printf '%s\n' 'done'
+    } >"$1.ventoy-kit.new" || return 1
+    chmod 0755 "$1.ventoy-kit.new" && mv -f "$1.ventoy-kit.new" "$1"
+}
+
+# hide_disks: partman lists disks with parted_devices, the boot loader's step with `list-devices disk`. What
+# partman will see is compared with what was resolved.
+hide_disks() {
+    if ! wrap /bin/parted_devices true; then
+        vk_fail VK-B50 '/bin/parted_devices cannot be replaced.'
+        return 1
+    fi
+    # shellcheck disable=SC2016  # expanded by the wrapper
+    if [ -x /bin/list-devices ] && ! wrap /bin/list-devices '[ "${1:-}" = disk ]'; then
+        vk_fail VK-B50 '/bin/list-devices cannot be replaced.'
+        return 1
+    fi
+    seen=$(parted_devices </dev/null 2>/dev/null | cut -f 1 | sort)
+    wanted=$(printf '%s\n' "${VK_DISKS}" | tr ' ' '\n' | sort)
+    if [ "${seen}" != "${wanted}" ]; then
+        vk_fail VK-B50 "The partitioner would see: $(vk_show "${seen:-no disk}"). Meant are: ${VK_DISKS}."
+    fi
+}
+
+# set_answers: the node's answers with the device paths in their places, then a look at what debconf holds.
+set_answers() {
+    source="${VK}/nodes/${VK_NODE}/partman.cfg"
+    answers="${VK_RUN}/partman.cfg"
+    if ! grep -qE "^d-i[[:blank:]]+partman-auto/disk[[:blank:]]+string[[:blank:]]+${PLACEHOLDER}\$" "${source}"; then
+        vk_fail VK-B40 "The answers are those of node ${VK_NODE}."
+        return 1
+    fi
+    # Device paths hold letters, digits and slashes only, so they are safe in the replacement.
+    # They hold a password's hash, so the copy is for root alone and does not stay.
+    if ! (umask 077 && sed "s#${PLACEHOLDER}#${VK_DISKS}#g" "${source}" >"${answers}") ||
+        grep -qF -e "${PLACEHOLDER}" "${answers}"; then
+        vk_fail VK-B40 "The answers are those of node ${VK_NODE}."
+        return 1
+    fi
+    if ! debconf-set-selections "${answers}"; then
+        vk_fail VK-B51 'debconf-set-selections failed.'
+        return 1
+    fi
+    rm -f "${answers}"
+    if ! db_get partman-auto/disk || [ "${RET}" != "${VK_DISKS}" ]; then
+        vk_fail VK-B51 "partman-auto/disk is '$(vk_show "${RET}")', it should be '${VK_DISKS}'."
+    fi
+}
+
+trap on_exit EXIT
+vk_load debian || refuse
+[ "${VK_TICKET_NODE}" != auto ] || refuse_auto
+vk_identify || refuse
+vk_resolve_disks "${VK_NODE}" || refuse
+ask_name || refuse
+hide_disks || refuse
+set_answers || refuse
+vk_log "node ${VK_NODE} is handed to the partitioner: ${VK_DISKS}"
+trap - EXIT
+exit 0

@@ -1,0 +1,242 @@
+# shellcheck shell=sh
+# Shared by every script of the boot overlay: log, refusals, the overlay's own data, the ticket.
+#
+# Runs in the busybox ash of Ventoy (1.31), of the Proxmox initramfs and of the Debian installer. The last one
+# has no lsblk, stat, xargs, tee, timeout, od or perl, and its tr knows no character classes.
+#
+# A function that can refuse sets VK_CODE and VK_DETAIL through vk_fail and returns 1; its caller shows that
+# and hands nothing over. Functions whose body is in ( ) only print: they run in a subshell, so their
+# variables stay their own.
+# shellcheck disable=SC2034  # VK_* variables are read by the scripts that source this file
+
+VK=/ventoy-kit
+VK_TICKET=/ventoy/autoinstall
+VK_RUN="${VK}/run"
+VK_TAB=$(printf '\t')
+VK_NEWLINE='
+'
+VK_CODE=''
+VK_DETAIL=''
+
+# vk_log TEXT...: into the overlay's log and, where there is one, the kernel's.
+vk_log() {
+    printf '%s\n' "$*" >>"${VK}/log"
+    if [ -c /dev/kmsg ]; then
+        printf '<6>ventoy-kit: %s\n' "$*" >/dev/kmsg
+    fi
+    return 0
+} 2>/dev/null
+
+# vk_fail CODE DETAIL: note a refusal; always returns 1, so that callers can end with it.
+vk_fail() {
+    VK_CODE=$1
+    VK_DETAIL=$2
+    vk_log "refused ${VK_CODE}: ${VK_DETAIL}"
+    return 1
+}
+
+# vk_sentence CODE FIELD: the sentence of a code; FIELD is `what` (happened) or `remedy`.
+vk_sentence() (
+    while IFS="${VK_TAB}" read -r code what remedy; do
+        [ "${code}" = "$1" ] || continue
+        if [ "$2" = what ]; then
+            printf '%s\n' "${what}"
+        else
+            printf '%s\n' "${remedy}"
+        fi
+        exit 0
+    done <"${VK}/codes"
+    printf '%s\n' "The overlay has no sentence for $1."
+)
+
+# vk_refusal_text: the refusal in VK_CODE and VK_DETAIL as a person reads it.
+vk_refusal_text() (
+    printf '%s\n\n' "ventoy-kit hands nothing to the installer. Nothing was wiped. (${VK_CODE})"
+    vk_sentence "${VK_CODE}" what
+    [ -z "${VK_DETAIL}" ] || printf '%s\n' "${VK_DETAIL}"
+    printf '\n%s\n' "What to do: $(vk_sentence "${VK_CODE}" remedy)"
+)
+
+# vk_name_ok VALUE: a name of a fleet, image, node or disk. It may become part of a path, so no slash, no
+# leading dot and no two dots in a row.
+vk_name_ok() {
+    case "$1" in
+        '' | .* | -* | *..* | *[!A-Za-z0-9._-]*) return 1 ;;
+        *) [ "${#1}" -le 64 ] ;;
+    esac
+}
+
+# vk_generation_ok VALUE: eight lower-case hexadecimal digits.
+vk_generation_ok() {
+    case "$1" in
+        *[!0-9a-f]*) return 1 ;;
+        *) [ "${#1}" -eq 8 ] ;;
+    esac
+}
+
+# vk_number_ok VALUE: a positive decimal number that the shell can multiply by ten.
+vk_number_ok() {
+    case "$1" in
+        '' | 0* | *[!0-9]*) return 1 ;;
+        *) [ "${#1}" -le 17 ] ;;
+    esac
+}
+
+# vk_lower: standard input in lower case.
+vk_lower() {
+    # shellcheck disable=SC2018,SC2019  # the installer's tr has no classes, and only ASCII passes here
+    tr 'A-Z' 'a-z'
+}
+
+# vk_squeeze TEXT: without blanks and whatever cannot be printed. Identifiers are compared in this form, since
+# firmware pads them with blanks or zero bytes.
+vk_squeeze() (
+    printf '%s' "$1" | tr -cd '!-~'
+)
+
+# vk_attribute FILE: the squeezed content of a sysfs file; nothing if it cannot be read.
+vk_attribute() (
+    [ -r "$1" ] || exit 0
+    tr -cd '!-~' 2>/dev/null <"$1"
+)
+
+# vk_placeholder VALUE: true for what firmware and cheap bridges report when nobody filled the field in.
+# Only letters and digits count, in any case. Placeholders never identify anything. The same list is in
+# ventoy_kit/fleet/placeholders.py.
+vk_placeholder() (
+    value=$(printf '%s' "$1" | tr -cd 'A-Za-z0-9' | vk_lower)
+    case "${value}" in
+        '') exit 0 ;;
+        defaultstring | tobefilledbyoem | oem) exit 0 ;;
+        systemserialnumber | serialnumber | chassisserialnumber | baseboardserialnumber) exit 0 ;;
+        notspecified | notapplicable | notavailable | none | null | na | unknown | invalid | empty) exit 0 ;;
+        0123456789 | 123456789 | 1234567890 | 0123456789abcdef) exit 0 ;;
+        # UUIDs shared by whole series of boards.
+        03000200040005000006000700080009 | 00020003000400050006000700080009) exit 0 ;;
+        123456781234567890abcddeefaabbcc | fefefefefefefefefefefefefefefefe) exit 0 ;;
+        *) ;;
+    esac
+    # All the same character: zeros, Fs, Xs.
+    first=${value%"${value#?}"}
+    [ -z "$(printf '%s' "${value}" | tr -d "${first}")" ]
+)
+
+# vk_command_line_has WORD: is it a word of the kernel's command line?
+vk_command_line_has() {
+    tr ' ' '\n' </proc/cmdline 2>/dev/null | grep -qxF -e "$1"
+}
+
+# vk_read_conf: the overlay's own description into VK_FLEET, VK_GENERATION, VK_IMAGE and VK_FAMILY.
+vk_read_conf() {
+    VK_FLEET=''
+    VK_GENERATION=''
+    VK_IMAGE=''
+    VK_FAMILY=''
+    vk_seen=' '
+    if ! [ -r "${VK}/overlay.conf" ]; then
+        vk_fail VK-B06 'overlay.conf is missing.'
+        return 1
+    fi
+    while IFS= read -r vk_line || [ -n "${vk_line}" ]; do
+        vk_key=${vk_line%%=*}
+        vk_value=${vk_line#*=}
+        vk_good=no
+        case "${vk_key}" in
+            format) if [ "${vk_value}" = 1 ]; then vk_good=yes; fi ;;
+            fleet) if vk_name_ok "${vk_value}"; then VK_FLEET=${vk_value} vk_good=yes; fi ;;
+            generation) if vk_generation_ok "${vk_value}"; then VK_GENERATION=${vk_value} vk_good=yes; fi ;;
+            image) if vk_name_ok "${vk_value}"; then VK_IMAGE=${vk_value} vk_good=yes; fi ;;
+            family) case "${vk_value}" in proxmox | debian) VK_FAMILY=${vk_value} vk_good=yes ;; *) ;; esac ;;
+            arming) if [ "${vk_value}" = none ]; then vk_good=yes; fi ;;
+            *) ;;
+        esac
+        case "${vk_seen}" in *" ${vk_key} "*) vk_good=no ;; *) ;; esac
+        vk_seen="${vk_seen}${vk_key} "
+        if [ "${vk_good}" = no ]; then
+            vk_fail VK-B06 "overlay.conf has a line that is not understood: $(vk_show "${vk_line}")"
+            return 1
+        fi
+    done <"${VK}/overlay.conf"
+    for vk_key in format fleet generation image family arming; do
+        case "${vk_seen}" in
+            *" ${vk_key} "*) ;;
+            *)
+                vk_fail VK-B06 "overlay.conf does not say its ${vk_key}."
+                return 1
+                ;;
+        esac
+    done
+}
+
+# vk_show TEXT: foreign text made safe for a screen: printable, one line, not endless.
+vk_show() (
+    printf '%s' "$1" | tr -c ' -~' '?' | cut -c 1-120
+)
+
+# vk_read_ticket FILE: exactly one line of exactly this form, into VK_TICKET_FLEET, _GENERATION, _IMAGE, _NODE.
+#   # ventoy-kit-ticket format=1 fleet=F generation=G image=I node=N arming=none
+vk_read_ticket() {
+    VK_TICKET_NODE=''
+    vk_count=$(grep -cF 'ventoy-kit-ticket' "$1" 2>/dev/null)
+    if [ "${vk_count:-0}" != 1 ]; then
+        vk_fail VK-B01 "It holds ${vk_count:-0} ticket lines instead of one."
+        return 1
+    fi
+    vk_line=$(grep -F 'ventoy-kit-ticket' "$1")
+    IFS=' ' read -r vk_hash vk_tag vk_format vk_fleet vk_generation vk_image vk_node vk_arming vk_rest <<END
+${vk_line}
+END
+    VK_TICKET_FLEET=${vk_fleet#fleet=}
+    VK_TICKET_GENERATION=${vk_generation#generation=}
+    VK_TICKET_IMAGE=${vk_image#image=}
+    VK_TICKET_NODE=${vk_node#node=}
+    # Written again from what was read, it must be the same line: no blank, tab or field too many.
+    vk_again="# ventoy-kit-ticket format=1 fleet=${VK_TICKET_FLEET} generation=${VK_TICKET_GENERATION}"
+    vk_again="${vk_again} image=${VK_TICKET_IMAGE} node=${VK_TICKET_NODE} arming=${vk_arming#arming=}"
+    if [ "${vk_hash} ${vk_tag} ${vk_format}${vk_rest}" != '# ventoy-kit-ticket format=1' ] ||
+        [ "${vk_again}" != "${vk_line}" ] || ! vk_name_ok "${VK_TICKET_FLEET}" ||
+        ! vk_generation_ok "${VK_TICKET_GENERATION}" || ! vk_name_ok "${VK_TICKET_IMAGE}" ||
+        ! vk_name_ok "${VK_TICKET_NODE}" || ! vk_name_ok "${vk_arming#arming=}"; then
+        vk_fail VK-B01 "Its line reads: $(vk_show "${vk_line}")"
+        return 1
+    fi
+    if [ "${vk_arming}" != arming=none ]; then
+        vk_fail VK-B05 "The ticket says $(vk_show "${vk_arming}")."
+        return 1
+    fi
+}
+
+# vk_check_ticket: the ticket that was read and the overlay must be of one making.
+vk_check_ticket() {
+    if [ "${VK_TICKET_FLEET}" != "${VK_FLEET}" ]; then
+        vk_fail VK-B02 "The ticket is of fleet ${VK_TICKET_FLEET}, the overlay of fleet ${VK_FLEET}."
+    elif [ "${VK_TICKET_GENERATION}" != "${VK_GENERATION}" ]; then
+        vk_fail VK-B03 "The ticket is of generation ${VK_TICKET_GENERATION}, the overlay of ${VK_GENERATION}."
+    elif [ "${VK_TICKET_IMAGE}" != "${VK_IMAGE}" ]; then
+        vk_fail VK-B04 "The ticket is for ${VK_TICKET_IMAGE}, this is ${VK_IMAGE}."
+    elif [ "${VK_TICKET_NODE}" != auto ] && ! [ -d "${VK}/nodes/${VK_TICKET_NODE}" ]; then
+        vk_fail VK-B07 "The ticket names node ${VK_TICKET_NODE}."
+    fi
+}
+
+# vk_load FAMILY: whatever must agree before the machine is looked at, then a fresh folder for results.
+vk_load() {
+    vk_read_conf || return 1
+    if [ "${VK_FAMILY}" != "$1" ]; then
+        vk_fail VK-B06 "The overlay is for family ${VK_FAMILY}, this step is for $1."
+        return 1
+    fi
+    vk_read_ticket "${VK_TICKET}" || return 1
+    vk_check_ticket || return 1
+    rm -rf "${VK_RUN}"
+    if ! mkdir "${VK_RUN}"; then
+        vk_fail VK-B99 "The folder ${VK_RUN} cannot be made."
+        return 1
+    fi
+}
+
+# vk_name_is_typed NODE LINE: did a person type exactly this node's name (blanks around it do not count)?
+vk_name_is_typed() {
+    vk_typed=$(vk_squeeze "$2")
+    [ "${vk_typed}" = "$1" ]
+}

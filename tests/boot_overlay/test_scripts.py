@@ -1,0 +1,55 @@
+"""The scripts as text: shellcheck, the codes, the list of placeholders."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.boot_overlay.scratch import SCRIPTS, Scratch
+from ventoy_kit.fleet.placeholders import PLACEHOLDER_TEXTS, SHARED_UUIDS
+
+ALL = sorted(SCRIPTS.glob("*.sh"))
+
+
+@pytest.mark.needs_tool("shellcheck")
+def test_shellcheck_has_nothing_to_say():
+    # SC2310 and SC2312 warn about `set -e` and about $(...) inside arguments; neither matters here (README).
+    command = ["shellcheck", "-s", "sh", "-x", "-o", "all", "-e", "SC2310,SC2312", "-S", "style"]
+    done = subprocess.run([*command, *(s.name for s in ALL)], cwd=SCRIPTS, capture_output=True, text=True)
+    assert done.stdout == ""
+    assert done.returncode == 0
+
+
+def test_codes_are_complete_sentences_and_each_is_used():
+    lines = [line.split("\t") for line in (SCRIPTS / "codes.tsv").read_text().splitlines()]
+    assert all(len(line) == 3 and line[1].endswith(".") and line[2].endswith(".") for line in lines)
+    known = [line[0] for line in lines]
+    assert known == sorted(set(known))
+    assert set(known) == set(re.findall(r"VK-B\d\d", "".join(s.read_text() for s in ALL)))
+
+
+def test_scripts_use_no_applet_that_the_debian_installer_lacks():
+    words = set(re.findall(r"[a-z_]+", " ".join(re.sub(r"#.*", "", s.read_text()) for s in ALL)))
+    assert not words & {"lsblk", "xargs", "tee", "timeout", "od", "perl", "hexdump", "xxd", "mountpoint"}
+    assert "[:upper:]" not in "".join(s.read_text() for s in ALL)
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_tool("busybox", "chroot")
+def test_placeholders_are_those_of_the_fleet_file(root: Scratch):
+    placeholders = [
+        *PLACEHOLDER_TEXTS,
+        *SHARED_UUIDS,
+        "Default string",
+        "To Be Filled By O.E.M.",
+        "0",
+        "",
+        "0000-0000",
+    ]
+    placeholders += ["FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "None", "....", "Not Specified", "xxxxxxx"]
+    real = ["SN-1", "7QK9F53", "4c4c4544-0031-3510-8057-b4c04f4d3533", "VMware-56 4d", "01"]
+    script = '. /ventoy-kit/lib.sh; while IFS= read -r v; do vk_placeholder "$v" && echo yes || echo no; done </tmp/v'
+    root.write("tmp/v", "".join(f"{v}\n" for v in placeholders + real))
+    assert root.shell(script).stdout.split() == ["yes"] * len(placeholders) + ["no"] * len(real)

@@ -1,0 +1,42 @@
+"""A bootable ISO from Debian's own netboot package: a real installer as input of the tests."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+_PICTURES = "usr/lib/debian-installer/images"
+
+
+def build_netboot_iso(package_root: Path, out: Path) -> None:
+    """Put kernel, initrd and menu of an unpacked `debian-installer-*-netboot-amd64` into an ISO.
+
+    grub-mkrescue gives it GRUB for BIOS and UEFI. Nothing of the package is changed.
+    """
+    text = next((package_root / _PICTURES).glob("*/amd64/text"))
+    release = text.parent.parent.name
+    build = re.search(r"Installer build: (\S+)", (text / "version.info").read_text())
+    assert build is not None
+    package = f"debian-installer-{release}-netboot-amd64 {build[1]}"
+    installer = text / "debian-installer" / "amd64"
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        root = Path(folder)
+        kernel = root / "debian-installer" / "amd64"
+        kernel.mkdir(parents=True)
+        for name in ("linux", "initrd.gz"):
+            shutil.copyfile(installer / name, kernel / name)
+        (root / "boot" / "grub").mkdir(parents=True)
+        for name in ("grub.cfg", "font.pf2"):
+            shutil.copyfile(installer / "grub" / name, root / "boot" / "grub" / name)
+        (root / ".disk").mkdir()
+        (root / ".disk" / "info").write_text(
+            f"Debian GNU/Linux {release} netboot, assembled by ventoy-kit from {package}\n"
+        )
+        made = subprocess.run(
+            ["grub-mkrescue", "-o", str(out), folder, "--", "-volid", f"Debian {release} netboot amd64"],
+            capture_output=True,
+            text=True,
+        )
+        if made.returncode:
+            raise RuntimeError(f"grub-mkrescue failed: {made.stderr}")

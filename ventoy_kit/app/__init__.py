@@ -1,0 +1,1 @@
+"""The use cases: one function per command, which reads like a table of contents."""

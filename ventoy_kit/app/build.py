@@ -1,0 +1,240 @@
+"""`ventoy-kit build`: render the payload into the folder `build/` beside the fleet file."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ventoy_kit import __version__
+from ventoy_kit.app import codes
+from ventoy_kit.app.check import wipe_table
+from ventoy_kit.app.host import Host
+from ventoy_kit.app.outcome import Block, Heading, Next, Outcome
+from ventoy_kit.app.stage_view import plan_result, plan_table
+from ventoy_kit.app.workspace import Workspace, load_workspace
+from ventoy_kit.edge.files import HostFiles, sha256_of
+from ventoy_kit.edge.state import load_state, save_state
+from ventoy_kit.edge.stick_files import StickFolder
+from ventoy_kit.fleet.schema import Fleet
+from ventoy_kit.gather.isos import digest_isos
+from ventoy_kit.gather.secrets import SecretSources, gather_hashes
+from ventoy_kit.payload.model import Manifest, Payload
+from ventoy_kit.payload.render import render_payload
+from ventoy_kit.plan.compose import compose
+from ventoy_kit.plan.inputs import Inputs, IsoFile
+from ventoy_kit.plan.model import Plan
+from ventoy_kit.ports import Progress
+from ventoy_kit.report import Place, Report
+from ventoy_kit.stick.apply import apply_plan, survey
+from ventoy_kit.stick.reconcile import TEMPORARY, StagePlan, reconcile
+from ventoy_kit.stick.ventoy_config import Obj, dump_config, merge_config
+
+BUILD_FOLDER = "build"
+INDEX = "payload.json"
+INDEX_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A payload with what it was made from."""
+
+    plan: Plan
+    payload: Payload
+    isos: Mapping[str, IsoFile]
+
+
+def build(file: Path, host: Host, *, dry_run: bool = False) -> Outcome:
+    """Check, render, show the plan, write.
+
+    Args:
+        file: the fleet file.
+        host: effects.
+        dry_run: show the same plan and write nothing.
+
+    Raises:
+        MachineError: reading an ISO or writing the build failed.
+    """
+    workspace = load_workspace(file, host)
+    if workspace.fleet is None or workspace.report.has_errors:
+        return Outcome("build", workspace.located())
+    problem = _unwritable(workspace.base)
+    if problem.has_errors:
+        return Outcome("build", workspace.located(problem))
+    rendered, found = render(workspace, workspace.fleet, host, remember=not dry_run)
+    if rendered is None:
+        return Outcome("build", workspace.located(found))
+    report = workspace.located(found)
+    folder = StickFolder(workspace.base / BUILD_FOLDER, TEMPORARY)
+    stage_plan, found = _write(rendered, folder, workspace, dry_run=dry_run)
+    report.extend(found)
+    if stage_plan is None:
+        return Outcome("build", report)
+    return Outcome(
+        "build", report, _result(rendered, stage_plan), _blocks(workspace, rendered, stage_plan, dry_run)
+    )
+
+
+def render(
+    workspace: Workspace, fleet: Fleet, host: Host, *, remember: bool
+) -> tuple[Rendered | None, Report]:
+    """Gather the inputs, make the plan, render the payload."""
+    known = load_state(workspace.base, "hashes")
+    sources = SecretSources(workspace.base, host.files, host.environment, host.process)
+    hashes, report = gather_hashes(fleet, sources, {k: v for k, v in known.items() if isinstance(v, str)})
+    if report.has_errors:
+        return None, report
+    if remember and dict(known) != dict(hashes):
+        save_state(workspace.base, "hashes", hashes)
+    digests = _DigestCache(workspace.base, host.progress)
+    isos = digest_isos(fleet, workspace.base, workspace.isos, digests.of)
+    if remember:
+        digests.save()
+    plan = compose(fleet, Inputs(workspace.library, isos, hashes))
+    payload, found = render_payload(plan, workspace.library)
+    report.extend(found)
+    return (None, report) if payload is None else (Rendered(plan, payload, isos), report)
+
+
+class _DigestCache:
+    """SHA-256 of large files, remembered by path, size, time of change and inode."""
+
+    def __init__(self, base: Path, progress: Progress) -> None:
+        self.base, self.progress = base, progress
+        self.known: dict[str, Any] = dict(load_state(base, "digests"))
+        self.before = dict(self.known)
+
+    def of(self, path: Path) -> str:
+        """The digest, read from the file unless it is unchanged since it was last read."""
+        stat = HostFiles().stat(path)
+        key = [stat.size, stat.mtime_ns, stat.inode]
+        entry = self.known.get(str(path))
+        if isinstance(entry, dict) and entry.get("stat") == key and isinstance(entry.get("sha256"), str):
+            return str(entry["sha256"])
+        self.progress.start(f"hashing {path.name}", stat.size)
+        digest = sha256_of(path, self.progress)
+        self.progress.done()
+        self.known[str(path)] = {"stat": key, "sha256": digest}
+        return digest
+
+    def save(self) -> None:
+        """Remember what was read."""
+        if self.known != self.before:
+            save_state(self.base, "digests", self.known)
+
+
+def _unwritable(base: Path) -> Report:
+    folder = base / BUILD_FOLDER
+    target = folder if folder.exists() else base
+    report = Report()
+    if not os.access(target, os.W_OK | os.X_OK) or (folder.exists() and not folder.is_dir()):
+        report.add(
+            codes.NOT_WRITABLE.finding(
+                f"{target} cannot be written to",
+                "Run the command as its owner, or move the fleet file.",
+                place=Place(str(target)),
+            )
+        )
+    return report
+
+
+def _write(
+    rendered: Rendered, folder: StickFolder, workspace: Workspace, *, dry_run: bool
+) -> tuple[StagePlan | None, Report]:
+    """Bring the build folder up to date, with the code that brings a stick up to date."""
+    payload = rendered.payload
+    manifest = payload.manifest()
+    iso_paths = {i.path for i in payload.isos}
+    own = Manifest(
+        payload.fleet,
+        payload.generation,
+        tuple(e for e in manifest.entries if e.path not in iso_paths),
+        payload.config,
+    )
+    merged, report = merge_config(Obj(), payload.config, {}, "ventoy.json")
+    if merged is None:
+        return None, report
+    if not dry_run:
+        folder.root.mkdir(mode=0o700, exist_ok=True)
+    silent = Host().progress
+    try:
+        found = survey(folder, own, filesystem=None, recheck=True, progress=silent)
+    except ValueError:  # a build of another version: it is ours, so it is simply made anew
+        folder.remove(f"ventoy/{payload.fleet}/manifest.json")
+        found = survey(folder, own, filesystem=None, recheck=True, progress=silent)
+    plan, problems = reconcile(own, found, dump_config(merged))
+    report.extend(problems)
+    if plan is None or dry_run:
+        return plan, report
+    with folder.locked():
+        apply_plan(
+            plan,
+            found,
+            folder,
+            {f.path: functools.partial(_blocks_of, f.data) for f in payload.files},
+            silent,
+        )
+        _write_index(rendered, folder, workspace)
+    return plan, report
+
+
+def _blocks_of(data: bytes) -> list[bytes]:
+    return [data]
+
+
+def _write_index(rendered: Rendered, folder: StickFolder, workspace: Workspace) -> None:
+    """The build's own index, which `stage` starts from: the manifest with ISOs, their sources, the fleet's digest."""
+    payload = rendered.payload
+    index = {
+        "format": INDEX_FORMAT,
+        "kit": __version__,
+        "fleet_file": workspace.file.name,
+        "fleet_sha256": workspace.digest,
+        "isos": {i.path: str(rendered.isos[i.image].path) for i in payload.isos},
+        "stand_ins": sorted(i.path for i in payload.isos if rendered.isos[i.image].facts.stand_in),
+        "manifest": json.loads(payload.manifest().to_json()),
+    }
+    data = (json.dumps(index, indent=1, ensure_ascii=False) + "\n").encode()
+    if folder.read(INDEX) != data:
+        folder.write(INDEX, [data], sha256=hashlib.sha256(data).hexdigest(), private=True)
+
+
+def _result(rendered: Rendered, plan: StagePlan) -> dict[str, Any]:
+    payload = rendered.payload
+    return {
+        "fleet": payload.fleet,
+        "generation": payload.generation,
+        "nodes": {
+            n.name: {"image": n.image, "wipes": [d.serial or d.wwn for d in n.disks_for("system")]}
+            for n in rendered.plan.nodes
+        },
+        "isos": [
+            {"path": i.path, "size": i.size, "sha256": i.sha256, "origin": i.origin} for i in payload.isos
+        ],
+        **plan_result(plan),
+    }
+
+
+def _blocks(workspace: Workspace, rendered: Rendered, plan: StagePlan, dry_run: bool) -> list[Block]:  # noqa: FBT001
+    payload = rendered.payload
+    assert workspace.fleet is not None  # noqa: S101 - render() was called with it
+    folder = workspace.base / BUILD_FOLDER
+    verb = "would be written to" if dry_run else "is in"
+    return [
+        Heading(f"{rendered.plan.title}: generation {payload.generation} {verb} {folder}"),
+        wipe_table(workspace.fleet),
+        *plan_table(plan, "The build folder is up to date."),
+        Next(
+            (
+                "ventoy-kit checklist            what to compare and press at each machine",
+                "ventoy-kit stage /dev/sdX       onto the Ventoy stick (a folder or an image file works too)",
+            )
+            if not dry_run
+            else ("ventoy-kit build                to write it",)
+        ),
+    ]

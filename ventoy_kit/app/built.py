@@ -1,0 +1,95 @@
+"""A build as it lies in its folder: read back and compared before anything is staged from it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ventoy_kit.app.build import BUILD_FOLDER, INDEX, INDEX_FORMAT
+from ventoy_kit.edge.files import HostFiles
+from ventoy_kit.payload.model import Manifest
+from ventoy_kit.report import Place, Report
+from ventoy_kit.stick import reconcile_codes as codes
+from ventoy_kit.stick.apply import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A build that is as it was made: the manifest to stage, and where each file's bytes are."""
+
+    manifest: Manifest
+    sources: Mapping[str, Source]
+    stand_ins: tuple[str, ...]
+
+
+def load_built(fleet_file: Path) -> tuple[Built | None, Report]:
+    """Read the build folder beside a fleet file.
+
+    Returns:
+        The build, or None with findings VK-Z06 to VK-Z08: no build, an older fleet file, changed files.
+    """
+    report = Report()
+    folder = fleet_file.parent / BUILD_FOLDER
+    remedy = f"Run `ventoy-kit build{'' if fleet_file.name == 'fleet.yaml' else f' --fleet {fleet_file}'}`."
+    try:
+        index = json.loads((folder / INDEX).read_bytes())
+        if index["format"] != INDEX_FORMAT:
+            raise ValueError("another format")
+        manifest = Manifest.from_json(json.dumps(index["manifest"]).encode())
+        isos = {str(k): Path(v) for k, v in index["isos"].items()}
+        fleet_digest, stand_ins = str(index["fleet_sha256"]), tuple(index["stand_ins"])
+    except FileNotFoundError:
+        report.add(codes.NO_BUILD.finding(f"{folder} holds no build", remedy, place=Place(str(folder))))
+        return None, report
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        report.add(
+            codes.NO_BUILD.finding(
+                f"{folder} holds no build that can be read", remedy, place=Place(str(folder))
+            )
+        )
+        return None, report
+    report.extend(_stale(fleet_file, fleet_digest, remedy))
+    sources: dict[str, Source] = {}
+    for entry in manifest.entries:
+        path = isos.get(entry.path, folder / entry.path)
+        found = _check(path, entry.size, None if entry.path in isos else entry.sha256)
+        if found is not None:
+            report.add(
+                codes.BUILD_CHANGED.finding(
+                    f"{path} {found} since it was built", remedy, place=Place(str(path))
+                )
+            )
+        sources[entry.path] = functools.partial(HostFiles().chunks, path)
+    return (None if report.has_errors else Built(manifest, sources, stand_ins)), report
+
+
+def _stale(fleet_file: Path, digest: str, remedy: str) -> Report:
+    report = Report()
+    try:
+        now = hashlib.sha256(fleet_file.read_bytes()).hexdigest()
+    except OSError:
+        now = ""
+    if now != digest:
+        what = "changed" if now else "cannot be read"
+        report.add(
+            codes.STALE_BUILD.finding(
+                f"{fleet_file} {what} since the build", remedy, place=Place(str(fleet_file))
+            )
+        )
+    return report
+
+
+def _check(path: Path, size: int, sha256: str | None) -> str | None:
+    """What is wrong with a file of the build. An ISO's digest is compared while it is copied, not here."""
+    try:
+        if path.stat().st_size != size:
+            return "has another size"
+        if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            return "has other bytes"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None

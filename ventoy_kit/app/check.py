@@ -1,0 +1,102 @@
+"""`ventoy-kit check`: say everything that is wrong with a fleet file, and what it would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ventoy_kit.app.host import Host
+from ventoy_kit.app.outcome import Block, Document, Heading, Next, Outcome, Table
+from ventoy_kit.app.rulebook import RULES
+from ventoy_kit.app.workspace import Workspace, load_workspace
+from ventoy_kit.fleet.schema import Fleet
+from ventoy_kit.fleet.values import format_size
+from ventoy_kit.report import Report
+
+
+def check(file: Path, host: Host) -> Outcome:
+    """Check a fleet file with its images and data folders."""
+    workspace = load_workspace(file, host)
+    report = workspace.located()
+    if workspace.fleet is None or report.has_errors:
+        return Outcome("check", report)
+    fleet = workspace.fleet
+    return Outcome("check", report, _result(workspace, fleet), _blocks(workspace, fleet))
+
+
+def _result(workspace: Workspace, fleet: Fleet) -> dict[str, object]:
+    return {
+        "fleet": fleet.fleet,
+        "nodes": {
+            name: {"wipes": [_disk_ids(d) for d in doomed_disks(fleet, name)]} for name in sorted(fleet.nodes)
+        },
+        "images": {
+            name: {"title": facts.title, "release": facts.release, "stand_in": facts.stand_in}
+            for name, facts in sorted(workspace.isos.items())
+        },
+    }
+
+
+def _disk_ids(row: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(("name", "serial", "wwn", "model", "size"), row, strict=True))
+
+
+def doomed_disks(fleet: Fleet, node: str) -> tuple[tuple[str, str, str, str, str], ...]:
+    """Name, serial, WWN, model and size of each disk that installing a node wipes; empty text for what is unknown."""
+    return tuple(
+        (name, d.serial or "", d.wwn or "", d.model or "", format_size(d.size) if d.size else "")
+        for name, d in sorted(fleet.nodes[node].disks.items())
+        if d.use == "system"
+    )
+
+
+def wipe_table(fleet: Fleet) -> Table:
+    """Which disk of which machine each answer would wipe."""
+    rows = []
+    for name in sorted(fleet.nodes):
+        node = fleet.nodes[name]
+        machine = node.identity.serial or node.identity.uuid or "by MAC address"
+        for disk, serial, wwn, model, size in doomed_disks(fleet, name):
+            rows.append(
+                (name, node.title, machine, disk, serial or wwn, " ".join(t for t in (model, size) if t))
+            )
+    return Table(("node", "title", "machine", "wiped disk", "serial or WWN", "model and size"), tuple(rows))
+
+
+def _blocks(workspace: Workspace, fleet: Fleet) -> list[Block]:
+    images = tuple(
+        (
+            name,
+            f"{facts.title} {facts.release or ''}".strip(),
+            "stand-in, cannot boot" if facts.stand_in else "",
+        )
+        for name, facts in sorted(workspace.isos.items())
+    )
+    return [
+        Heading(f"{fleet.title or fleet.fleet}: {len(fleet.nodes)} nodes, {len(fleet.images)} images"),
+        wipe_table(fleet),
+        Table(("image", "what it is", ""), images),
+        Next((f"ventoy-kit build{_fleet_option(workspace.file)}",)),
+    ]
+
+
+def _fleet_option(file: Path) -> str:
+    return "" if file == Path("fleet.yaml") else f" --fleet {file}"
+
+
+def explain(code: str) -> Outcome:
+    """Say what a rule is about; an unknown code lists the near ones."""
+    rule = RULES.get(code.upper())
+    if rule is None:
+        import difflib
+
+        near = difflib.get_close_matches(code.upper(), RULES, 5, 0.5)
+        from ventoy_kit.app import codes
+
+        finding = codes.NO_SUCH_RULE.finding(
+            f"there is no rule {code}",
+            f"Did you mean {' or '.join(near)}?" if near else "Codes look like VK-D03.",
+        )
+        return Outcome("check", Report([finding]))
+    text = f"{rule.code} ({rule.severity}): {rule.title}\n\n{rule.explain}\n"
+    result = {"code": rule.code, "severity": str(rule.severity), "title": rule.title, "explain": rule.explain}
+    return Outcome("check", Report(), result, [Document(text)])

@@ -1,0 +1,25 @@
+"""Rules of the use cases themselves."""
+
+from ventoy_kit.report import Rule
+
+NO_SUCH_RULE = Rule(
+    "VK-U01", "A rule that is asked for exists", "`docs/reference/rules.md` lists all of them."
+)
+NO_SUCH_NODE = Rule(
+    "VK-U02", "A node that is asked for is in the fleet", "Nodes are named as in the fleet file."
+)
+EXISTS = Rule(
+    "VK-U03",
+    "A file of the user is not overwritten",
+    "`init` and `demo` write into a place where nothing is yet.",
+)
+NOT_WRITABLE = Rule(
+    "VK-U04",
+    "A folder to write to can be written to",
+    "The folder of the fleet file receives `build/` and `.ventoy-kit/`.",
+)
+CHOICE = Rule(
+    "VK-U05",
+    "A question has an answer",
+    "Without a terminal nobody can answer; then the command refuses. `--yes` answers beforehand.",
+)

@@ -1,0 +1,46 @@
+"""The effects that use cases work with, in one bundle: the real host's, or a test's."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ventoy_kit.edge import disk_image, mounts
+from ventoy_kit.edge.files import HostFiles
+from ventoy_kit.edge.iso import PycdlibIsoReader
+from ventoy_kit.edge.process import SystemProcess
+from ventoy_kit.edge.shipped import data_root
+from ventoy_kit.ports import Environment, Files, IsoReader, Process, Progress
+
+PACKAGES = mounts.PACKAGES | disk_image.PACKAGES
+"""The Debian package of each program that a command may need."""
+
+
+class _Silent:
+    def start(self, title: str, total: int) -> None:
+        """Nothing to tell."""
+
+    def advance(self, count: int) -> None:
+        """Nothing to tell."""
+
+    def done(self) -> None:
+        """Nothing to tell."""
+
+
+class _OsEnvironment:
+    def get(self, name: str) -> str | None:
+        """The value of a variable of this process."""
+        return os.environ.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Ports, wired to this machine by default."""
+
+    files: Files = field(default_factory=HostFiles)
+    isos: IsoReader = field(default_factory=PycdlibIsoReader)
+    process: Process = field(default_factory=lambda: SystemProcess(PACKAGES))
+    environment: Environment = field(default_factory=_OsEnvironment)
+    progress: Progress = field(default_factory=_Silent)
+    data: Path = field(default_factory=data_root)

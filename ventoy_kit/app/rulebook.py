@@ -1,0 +1,36 @@
+"""All rules of the kit, by code."""
+
+from ventoy_kit.app import codes as app_codes
+from ventoy_kit.fleet import codes as fleet_codes
+from ventoy_kit.fleet import hook_codes
+from ventoy_kit.gather import codes as gather_codes
+from ventoy_kit.hardware import codes as hardware_codes
+from ventoy_kit.images import codes as image_codes
+from ventoy_kit.payload import codes as payload_codes
+from ventoy_kit.plan import codes as plan_codes
+from ventoy_kit.report import Rule
+from ventoy_kit.stick import codes as target_codes
+from ventoy_kit.stick import config_codes, reconcile_codes
+
+_MODULES = (
+    app_codes,
+    config_codes,
+    fleet_codes,
+    gather_codes,
+    hardware_codes,
+    hook_codes,
+    image_codes,
+    payload_codes,
+    plan_codes,
+    reconcile_codes,
+    target_codes,
+)
+
+RULES: dict[str, Rule] = {
+    rule.code: rule
+    for rule in sorted(
+        (value for module in _MODULES for value in vars(module).values() if isinstance(value, Rule)),
+        key=lambda rule: rule.code,
+    )
+}
+"""Rules by code, sorted."""

@@ -1,0 +1,216 @@
+"""`ventoy-kit stage` and `status`: bring a stick to what was built, or say what is on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ventoy_kit.app import codes as app_codes
+from ventoy_kit.app.built import Built, load_built
+from ventoy_kit.app.host import Host
+from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome
+from ventoy_kit.app.stage_view import plan_result, plan_table
+from ventoy_kit.edge.devices import Devices
+from ventoy_kit.edge.stick_files import StickFolder
+from ventoy_kit.edge.targets import OpenStick, examine_target, find_stick, open_stick
+from ventoy_kit.ports import StickFiles
+from ventoy_kit.report import Place, Report
+from ventoy_kit.stick import reconcile_codes as codes
+from ventoy_kit.stick.apply import apply_plan, survey
+from ventoy_kit.stick.reconcile import TEMPORARY, Found, StagePlan, manifest_path, reconcile
+from ventoy_kit.stick.target import Candidate
+from ventoy_kit.stick.ventoy_config import CONFIG_PATH, Obj, dump_config, merge_config, parse_config
+
+Confirm = Callable[[tuple[Block, ...], str], bool | None]
+"""Shows blocks and asks a question: True, False, or None when nobody can be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageOptions:
+    """How to stage.
+
+    Attributes:
+        dry_run: show the plan and write nothing.
+        recheck: read every file on the stick instead of believing its manifest.
+    """
+
+    dry_run: bool = False
+    recheck: bool = False
+
+
+def stage(file: Path, target: str | None, host: Host, options: StageOptions, confirm: Confirm) -> Outcome:
+    """Stage what was built.
+
+    Args:
+        file: the fleet file, beside which the build lies.
+        target: directory, image file or block device; None finds the one stick that is plugged in.
+        host: effects.
+        options: how.
+        confirm: asks before anything is written.
+
+    Raises:
+        MachineError: mounting, reading or writing failed.
+    """
+    built, report = load_built(file)
+    if built is None:
+        return Outcome("stage", report)
+    candidate, found = _candidate(target, host)
+    report.extend(found)
+    if candidate is not None:
+        report.extend(_stand_ins(built, candidate))
+    if candidate is None or report.has_errors:
+        return Outcome("stage", report)
+    with open_stick(host.process, Devices(host.process), candidate) as stick:
+        return _stage_onto(stick, built, report, host, options, confirm)
+
+
+def _candidate(target: str | None, host: Host) -> tuple[Candidate | None, Report]:
+    devices = Devices(host.process)
+    return (
+        find_stick(host.process, devices) if target is None else examine_target(host.process, devices, target)
+    )
+
+
+def _stand_ins(built: Built, candidate: Candidate) -> Report:
+    report = Report()
+    if candidate.target.kind == "device" and built.stand_ins:
+        report.add(
+            codes.STAND_IN.finding(
+                f"the build holds stand-ins ({', '.join(built.stand_ins)}), and {candidate.title} is a real device",
+                "Name the vendor's ISO files in the fleet file and build again.",
+            )
+        )
+    return report
+
+
+def _stage_onto(
+    stick: OpenStick, built: Built, report: Report, host: Host, options: StageOptions, confirm: Confirm
+) -> Outcome:
+    files = StickFolder(stick.root, TEMPORARY)
+    with files.locked():
+        found, config, problems = _look(files, stick, built, host, recheck=options.recheck)
+        report.extend(problems)
+        if found is None or config is None:
+            return Outcome("stage", report)
+        plan, problems = reconcile(built.manifest, found, config)
+        report.extend(problems)
+        if plan is None:
+            return Outcome("stage", report)
+        shown: tuple[Block, ...] = (
+            Heading(
+                f"Stage generation {built.manifest.generation} of {built.manifest.fleet} onto {stick.title}"
+            ),
+            *plan_table(plan, "Everything is already there: nothing was written."),
+        )
+        result = {"target": stick.title, "kind": stick.kind, "generation": built.manifest.generation}
+        if plan.changes_nothing or options.dry_run:
+            return Outcome("stage", report, result | plan_result(plan), shown)
+        answer = confirm(shown, f"Write this onto {stick.title}?")
+        if answer is not True:
+            report.extend(_no_answer(answer))
+            return Outcome("stage", report)
+        apply_plan(plan, found, files, built.sources, host.progress)
+    return Outcome("stage", report, result | plan_result(plan), _done(stick, plan))
+
+
+def _no_answer(answer: bool | None) -> Report:  # noqa: FBT001 - three states
+    message = "nothing was written: the answer was no" if answer is False else "nobody can be asked here"
+    return Report([app_codes.CHOICE.finding(message, "Run it again and answer yes, or give --yes.")])
+
+
+def _look(
+    files: StickFiles, stick: OpenStick, built: Built, host: Host, *, recheck: bool
+) -> tuple[Found | None, bytes | None, Report]:
+    """Survey a stick, and merge its ventoy.json with ours."""
+    wanted, report = built.manifest, Report()
+    where = manifest_path(wanted.fleet)
+    try:
+        found = survey(files, wanted, filesystem=stick.filesystem, recheck=recheck, progress=host.progress)
+    except ValueError as error:
+        report.add(
+            codes.FOREIGN_MANIFEST.finding(
+                f"the manifest on {stick.title} cannot be used: {error}",
+                f"Look at {where}; if nothing there is of use, remove the folder {Path(where).parent}.",
+                place=Place(where),
+            )
+        )
+        return None, None, report
+    user: Obj | None = Obj()
+    if found.config is not None:
+        user, problems = parse_config(found.config, CONFIG_PATH)
+        report.extend(problems)
+    if user is None:
+        return found, None, report
+    before = found.manifest.config if found.manifest else {}
+    merged, problems = merge_config(user, wanted.config, before, CONFIG_PATH)
+    report.extend(problems)
+    return found, None if merged is None else dump_config(merged), report
+
+
+def _done(stick: OpenStick, plan: StagePlan) -> list[Block]:
+    written = f"{len(plan.steps)} steps done, every file was read back and compared."
+    if stick.kind == "device":
+        return [Lines((written, "The stick is flushed. It is safe to unplug."))]
+    if stick.kind == "image":
+        return [
+            Lines((written, "The image holds Ventoy's layout; it boots only if Ventoy was installed on it."))
+        ]
+    return [
+        Lines(
+            (
+                written,
+                f"{stick.title} stands for a stick: it holds what the stick's first partition would hold.",
+            )
+        ),
+        Next(
+            (
+                "Install Ventoy 1.1.17 or newer on a USB stick (www.ventoy.net), plug it in, and run:",
+                "ventoy-kit status                which disk is the stick, and why others are not",
+                "ventoy-kit stage /dev/sdX",
+            )
+        ),
+    ]
+
+
+def status(file: Path | None, target: str, host: Host) -> Outcome:
+    """Say what of a build is on a target, without writing.
+
+    Raises:
+        MachineError: mounting or reading failed.
+    """
+    candidate, report = _candidate(target, host)
+    if candidate is None:
+        return Outcome("status", report)
+    built = None
+    if file is not None:
+        built, found = load_built(file)
+        report.extend(found)
+    if built is None:
+        return Outcome("status", report)
+    with open_stick(host.process, Devices(host.process), candidate) as stick:
+        files = StickFolder(stick.root, TEMPORARY)
+        looked, config, problems = _look(files, stick, built, host, recheck=True)
+        report.extend(problems)
+        if looked is None or config is None:
+            return Outcome("status", report)
+        plan, problems = reconcile(built.manifest, looked, config)
+        report.extend(problems)
+    if plan is None:
+        return Outcome("status", report)
+    manifest = looked.manifest
+    state = "nothing of this fleet" if manifest is None else f"generation {manifest.generation}"
+    state += "" if manifest is None or manifest.complete else ", interrupted before it was complete"
+    result: dict[str, Any] = {
+        "target": stick.title,
+        "generation": manifest.generation if manifest else None,
+        "complete": manifest.complete if manifest else False,
+        "wanted": built.manifest.generation,
+        **plan_result(plan),
+    }
+    blocks: list[Block] = [
+        Heading(f"{stick.title} holds {state}; built is {built.manifest.generation}"),
+        *plan_table(plan, "Every file was read and is as it should be."),
+    ]
+    return Outcome("status", report, result, blocks)

@@ -1,0 +1,93 @@
+"""A fleet file with everything around it: read, decoded, checked. The beginning of every command."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ventoy_kit.app.host import Host
+from ventoy_kit.edge.files import read_tree
+from ventoy_kit.fleet.decode import decode_fleet
+from ventoy_kit.fleet.marks import Marked
+from ventoy_kit.fleet.rules import check_fleet
+from ventoy_kit.fleet.schema import Fleet
+from ventoy_kit.gather import codes
+from ventoy_kit.gather.isos import inspect_isos
+from ventoy_kit.gather.library import OVERRIDABLE, make_library
+from ventoy_kit.images.facts import IsoFacts
+from ventoy_kit.plan.inputs import Library
+from ventoy_kit.plan.rules import check_plan
+from ventoy_kit.report import Place, Report
+
+DEFAULT_FLEET = "fleet.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A fleet file and what was found around it.
+
+    Attributes:
+        file: path of the fleet file.
+        digest: SHA-256 of its bytes.
+        fleet: the fleet, None if the file has errors of its own.
+        marked: positions in the file, None if it is no YAML.
+        library: data folders.
+        isos: what the images are, by id; incomplete when some cannot be read.
+        report: findings, not located yet.
+    """
+
+    file: Path
+    digest: str
+    fleet: Fleet | None
+    marked: Marked | None
+    library: Library
+    isos: Mapping[str, IsoFacts]
+    report: Report
+
+    @property
+    def base(self) -> Path:
+        """Folder of the fleet file; relative paths in it start here."""
+        return self.file.parent
+
+    def located(self, *more: Report) -> Report:
+        """All findings so far, and those of `more`, with places in the fleet file."""
+        whole = Report([*self.report, *(f for report in more for f in report)])
+        return whole.located(self.marked.locate) if self.marked is not None else whole
+
+
+def load_library(host: Host, base: Path | None) -> tuple[Library, Report]:
+    """The data folders: the kit's, with those beside the fleet file laid over them."""
+    shipped = {name: read_tree(host.data / name) for name in (*OVERRIDABLE, "boot_overlay")}
+    own = {}
+    if base is not None and base.resolve() != host.data.resolve():
+        own = {name: read_tree(base / name) for name in OVERRIDABLE}
+    return make_library(shipped, own)
+
+
+def load_workspace(file: Path, host: Host) -> Workspace:
+    """Read and check a fleet file, its data folders and its images."""
+    library, report = load_library(host, file.parent)
+    empty = Workspace(file, "", None, None, library, {}, report)
+    try:
+        data = host.files.read(file)
+    except OSError as error:
+        report.add(
+            codes.NO_FLEET_FILE.finding(
+                f"{file} cannot be read: {error.strerror or error}",
+                "Name the fleet file with --fleet, or write one with `ventoy-kit init`.",
+                place=Place(str(file)),
+            )
+        )
+        return empty
+    fleet, marked, found = decode_fleet(data, str(file))
+    report.extend(found)
+    loaded = replace(empty, digest=hashlib.sha256(data).hexdigest(), fleet=fleet, marked=marked)
+    if fleet is None:
+        return loaded
+    report.extend(check_fleet(fleet, hooks=library.hooks, models=library.profiles))
+    isos, found = inspect_isos(fleet, file.parent, files=host.files, reader=host.isos)
+    report.extend(found)
+    report.extend(check_plan(fleet, isos, library.hooks))
+    return replace(loaded, isos=isos)

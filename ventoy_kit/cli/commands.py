@@ -1,0 +1,265 @@
+"""The commands: each parses its options, calls one use case and lets the console show what came back."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from ventoy_kit.app.host import Host
+from ventoy_kit.app.outcome import Outcome
+from ventoy_kit.app.workspace import DEFAULT_FLEET
+from ventoy_kit.cli.console import Console, ConsoleProgress
+from ventoy_kit.errors import MachineError
+
+
+def _output_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--verbose", "-v", is_flag=True, help="Say what each rule is about."),
+        click.option("--quiet", "-q", is_flag=True, help="Print findings and data only."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+    ):
+        function = option(function)
+    return function
+
+
+def _params(call: Callable[..., Any]) -> list[click.Parameter]:
+    """The parameters that click's decorators left on the function, in the order of the source."""
+    params: list[click.Parameter] = getattr(_output_options(call), "__click_params__", [])
+    return list(reversed(params))
+
+
+def _command(name: str) -> Callable[[Callable[..., Outcome]], click.Command]:
+    """A click command around a function that gets a host (and console) and returns an outcome."""
+
+    def decorate(function: Callable[..., Outcome]) -> click.Command:
+        @functools.wraps(function)
+        def call(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> int:  # noqa: FBT001 - click's names
+            console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+            host = Host(progress=ConsoleProgress(quiet=quiet or as_json))
+            try:
+                return console.show(function(host=host, console=console, **options))
+            except MachineError as error:
+                return console.machine_error(name, error)
+
+        return click.Command(
+            name.rsplit(maxsplit=1)[-1], callback=call, help=function.__doc__, params=_params(call)
+        )
+
+    return decorate
+
+
+fleet_option = click.option(
+    "--fleet",
+    "-f",
+    "fleet",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_FLEET,
+    envvar="VENTOY_KIT_FLEET",
+    show_default=True,
+    show_envvar=True,
+    help="The fleet file.",
+)
+
+
+def _complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    from ventoy_kit.fleet.marks import read_marked
+
+    try:
+        marked, _ = read_marked(Path(ctx.params.get("fleet") or DEFAULT_FLEET).read_bytes(), "")
+    except OSError:
+        return []
+    nodes = marked.value.get("nodes") if marked and isinstance(marked.value, dict) else None
+    return (
+        [CompletionItem(n) for n in sorted(nodes or ()) if n.startswith(incomplete)]
+        if isinstance(nodes, dict)
+        else []
+    )
+
+
+def _complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    from ventoy_kit.app.rulebook import RULES
+
+    return [CompletionItem(c, help=r.title) for c, r in RULES.items() if c.startswith(incomplete.upper())]
+
+
+def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:  # noqa: ARG001
+    from pydantic_core import PydanticCustomError
+
+    from ventoy_kit.fleet.values import parse_size
+
+    if value is None:
+        return None
+    short = value + ("iB" if value[-1:] in "KMGT" and value[-1:] else "")
+    try:
+        return parse_size(short)
+    except PydanticCustomError as error:
+        raise click.BadParameter("write a size such as 16G, 64 GiB or 32GB") from error
+
+
+@_command("check")
+@fleet_option
+@click.option("--explain", metavar="CODE", shell_complete=_complete_rules, help="Say what a rule is about.")
+def check(fleet: Path, explain: str | None, host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Check the fleet file, its images and data folders, and say which disks would be wiped."""
+    from ventoy_kit.app import check as use_case
+
+    return use_case.explain(explain) if explain else use_case.check(fleet, host)
+
+
+@_command("build")
+@fleet_option
+@click.option("--dry-run", "-n", is_flag=True, help="Show the plan, write nothing.")
+def build(fleet: Path, dry_run: bool, host: Host, console: Console) -> Outcome:  # noqa: ARG001, FBT001
+    """Render answers, tickets, boot overlay and menus into build/ beside the fleet file."""
+    from ventoy_kit.app.build import build as use_case
+
+    return use_case(fleet, host, dry_run=dry_run)
+
+
+@_command("stage")
+@fleet_option
+@click.argument("target", required=False, type=click.Path())
+@click.option("--dry-run", "-n", is_flag=True, help="Show the plan, write nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before writing.")
+@click.option(
+    "--recheck", is_flag=True, help="Read every ISO on the target instead of believing its manifest."
+)
+@click.option(
+    "--create", "size", metavar="SIZE", callback=_size, help="Make TARGET a new disk image of this size."
+)
+@click.option(
+    "--style", type=click.Choice(["mbr", "gpt"]), default="mbr", show_default=True, help="For --create."
+)
+def stage(
+    fleet: Path,
+    target: str | None,
+    dry_run: bool,  # noqa: FBT001
+    yes: bool,  # noqa: FBT001
+    recheck: bool,  # noqa: FBT001
+    size: int | None,
+    style: str,
+    host: Host,
+    console: Console,
+) -> Outcome:
+    """Write what was built onto TARGET: a Ventoy stick (/dev/sdX), a disk image file, or a folder.
+
+    Without TARGET, the one Ventoy stick that is plugged in. Nothing but a Ventoy disk is ever written to.
+    """
+    from ventoy_kit.app.stage import StageOptions
+    from ventoy_kit.app.stage import stage as use_case
+
+    if size is not None:
+        from ventoy_kit.app.image_file import create_stick_image
+
+        if target is None or dry_run:
+            raise click.UsageError("--create needs a TARGET and writes it, so it does not go with --dry-run")
+        report = create_stick_image(Path(target), size, "gpt" if style == "gpt" else "mbr", host)
+        if report.has_errors:
+            return Outcome("stage", report)
+    confirm = (lambda _blocks, _question: True) if yes else console.ask
+    return use_case(fleet, target, host, StageOptions(dry_run=dry_run, recheck=recheck), confirm)
+
+
+@_command("status")
+@fleet_option
+@click.argument("target", required=False, type=click.Path())
+def status(fleet: Path, target: str | None, host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Without TARGET, list every disk with what speaks for and against it; with TARGET, compare it with the build."""
+    if target is None:
+        from ventoy_kit.app.devices import list_disks
+
+        return list_disks(host)
+    from ventoy_kit.app.stage import status as use_case
+
+    return use_case(fleet, target, host)
+
+
+@_command("checklist")
+@fleet_option
+@click.argument("nodes", nargs=-1, shell_complete=_complete_nodes)
+@click.option(
+    "--format", "form", type=click.Choice(["txt", "md"]), default="txt", show_default=True, help="Form."
+)
+def checklist(fleet: Path, nodes: tuple[str, ...], form: str, host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Print what to compare, set and press at each machine, one page a node."""
+    from ventoy_kit.app.checklist import checklist as use_case
+
+    return use_case(fleet, nodes, "md" if form == "md" else "txt", host)
+
+
+@_command("init")
+@click.argument("folder", required=False, default=".", type=click.Path(path_type=Path))
+@click.option(
+    "--example",
+    type=click.Choice(["starter", "alliance"]),
+    default="starter",
+    show_default=True,
+    help="Which one.",
+)
+def init(folder: Path, example: str, host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Write a commented fleet.yaml and its schema into FOLDER (the current one by default)."""
+    from ventoy_kit.app.start import init as use_case
+
+    return use_case(folder, "alliance" if example == "alliance" else "starter", host)
+
+
+@_command("demo")
+@click.argument("folder", required=False, default="demo", type=click.Path(path_type=Path))
+def demo(folder: Path, host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Do the main job on a built-in example in FOLDER, with stand-ins for the ISOs."""
+    from ventoy_kit.app.demo import demo as use_case
+
+    return use_case(folder, host)
+
+
+@_command("schema")
+def schema(host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Print the JSON schema of the fleet file, for editors."""
+    from ventoy_kit.app.info import schema as use_case
+
+    return use_case()
+
+
+@_command("doctor")
+def doctor(host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Say which programs and rights are missing, what for, and how to get them."""
+    from ventoy_kit.app.doctor import doctor as use_case
+
+    return use_case()
+
+
+@click.group("hooks")
+def hooks() -> None:
+    """Hooks that nodes can run after installation."""
+
+
+@_command("hooks list")
+@fleet_option
+def _hooks_list(fleet: Path, host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """List the hooks at hand, the kit's and those beside the fleet file."""
+    from ventoy_kit.app.info import hooks_list
+
+    return hooks_list(fleet.parent, host)
+
+
+@click.group("image")
+def image() -> None:
+    """Installer and rescue images."""
+
+
+@_command("image inspect")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def _image_inspect(files: tuple[Path, ...], host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Say what ISO FILES are: product, release, how they boot, whether they can install unattended."""
+    from ventoy_kit.app.info import inspect_images
+
+    return inspect_images(files, host)
+
+
+hooks.add_command(_hooks_list)
+image.add_command(_image_inspect)

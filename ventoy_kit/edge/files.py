@@ -1,0 +1,126 @@
+"""Files of this host: read, list, write so that a reader sees the old content or the new one, never a half."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ventoy_kit.errors import StorageError
+from ventoy_kit.ports import FileStat, Progress
+
+BLOCK = 4 * 1024 * 1024
+"""Bytes per read: large enough for sequential speed, small enough for constant memory."""
+
+
+class HostFiles:
+    """Implements `ports.Files` on the real file system."""
+
+    def read(self, path: Path) -> bytes:
+        """The whole file; OSError as the system gives it."""
+        return path.read_bytes()
+
+    def stat(self, path: Path) -> FileStat:
+        """Size, time and inode of a regular file; OSError (IsADirectoryError) for anything else."""
+        if not path.is_file():
+            if path.exists():
+                raise IsADirectoryError(f"{path} is not a regular file")
+            raise FileNotFoundError(f"{path} does not exist")
+        info = path.stat()
+        return FileStat(info.st_size, info.st_mtime_ns, info.st_ino)
+
+    def chunks(self, path: Path) -> Iterator[bytes]:
+        """The file in blocks, without filling the page cache where the system can be told so."""
+        with path.open("rb", buffering=0) as file:
+            if hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+            while block := file.read(BLOCK):
+                yield block
+
+
+def sha256_of(path: Path, progress: Progress | None = None) -> str:
+    """SHA-256 of a file as 64 hex digits."""
+    digest = hashlib.sha256()
+    for block in HostFiles().chunks(path):
+        digest.update(block)
+        if progress is not None:
+            progress.advance(len(block))
+    return digest.hexdigest()
+
+
+def read_tree(root: Path) -> Mapping[str, Mapping[str, bytes]]:
+    """Text files of the folders directly below `root`, by folder and file name; files in `root` under the key ''.
+
+    Names that begin with a dot and folders inside folders are passed over.
+    """
+    out: dict[str, dict[str, bytes]] = {"": {}}
+    if not root.is_dir():
+        return out
+    for entry in sorted(root.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            files = sorted(f for f in entry.iterdir() if f.is_file() and not f.name.startswith("."))
+            out[entry.name] = {f.name: f.read_bytes() for f in files}
+        elif entry.is_file():
+            out[""][entry.name] = entry.read_bytes()
+    return out
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file under a temporary name in the same folder, flush it to the disk and rename it.
+
+    Args:
+        path: the final name; its folder exists.
+        data: the content.
+        mode: permission bits, set before the first byte is written.
+
+    Raises:
+        StorageError: the file cannot be written; nothing is left behind.
+    """
+    # A name that neither begins with `ventoy.json` nor ends like an image: Ventoy looks at both.
+    temporary = path.with_name(f".vk-{secrets.token_hex(6)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        raise storage_error("write", path, error) from error
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk, where the file system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def storage_error(verb: str, path: Path, error: OSError) -> StorageError:
+    """A StorageError with a sentence and a hint that fit the system's error."""
+    reason = error.strerror or str(error)
+    hints = {
+        28: "Free some space and run the command again; what was finished is kept.",
+        13: "Run the command as the owner of the folder, or choose another one.",
+        1: "Run the command as the owner of the folder, or choose another one.",
+        30: "The file system is mounted read-only; remount it, or look for errors in `dmesg`.",
+        5: "The device reports errors; look into `dmesg` and replace it.",
+        19: "The device went away; plug it in again and run the command again.",
+    }
+    return StorageError(
+        f"cannot {verb} {path}: {reason}", hints.get(error.errno or 0, "See `dmesg` for the cause.")
+    )

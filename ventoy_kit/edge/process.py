@@ -1,0 +1,95 @@
+"""Starts programs: argument lists only, in the C locale, with a deadline."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ventoy_kit.errors import MachineError, MissingToolError
+
+# Debian keeps mkfs, losetup and blkid where an ordinary user's PATH does not look.
+_SYSTEM_PATHS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
+
+
+def search_path() -> str:
+    """The user's PATH with the system's administration folders behind it."""
+    own = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part]
+    return os.pathsep.join([*own, *(part for part in _SYSTEM_PATHS if part not in own)])
+
+
+@dataclass(frozen=True, slots=True)
+class SystemProcess:
+    """Implements `ports.Process` with the host's programs.
+
+    Attributes:
+        packages: the Debian package of each program, for the hint when it is missing.
+    """
+
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        input: str | None = None,  # noqa: A002 (the name that subprocess uses)
+    ) -> tuple[int, str, str]:
+        """Run a program to its end; return exit code, stdout and stderr (UTF-8, undecodable bytes replaced).
+
+        The program runs in a session of its own, so that a Ctrl-C at the terminal reaches this process alone and
+        cannot cut, say, an unmount in half. A program that a signal ended has a negative exit code.
+
+        Args:
+            argv: program and arguments.
+            timeout: seconds after which the program and its children are killed.
+            input: text for its stdin; without it stdin is empty.
+
+        Raises:
+            MissingToolError: there is no such program.
+            MachineError: it could not be started, or did not end in time.
+        """
+        path = search_path()
+        program = shutil.which(argv[0], path=path)
+        if program is None:
+            raise MissingToolError(f"the program {argv[0]} is not installed", self._hint(argv[0]))
+        settings = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
+        settings |= {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "PATH": path}
+        try:
+            process = subprocess.Popen(
+                [program, *argv[1:]],
+                stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=settings,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise MachineError(f"{argv[0]} could not be started: {error.strerror}") from error
+        with process:
+            try:
+                out, err = process.communicate(None if input is None else input.encode(), timeout)
+            except subprocess.TimeoutExpired as error:
+                _kill(process)
+                message = f"{Path(argv[0]).name} did not end within {timeout:g} seconds and was stopped"
+                raise MachineError(message, f"Run it by hand to see why: {' '.join(argv)}") from error
+            except BaseException:
+                _kill(process)
+                raise
+        return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+
+    def _hint(self, program: str) -> str:
+        package = self.packages.get(program)
+        return f"Install the package {package}." if package else f"Install {program}."
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the whole session, since a child that keeps the pipes open would keep us waiting."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()

@@ -1,0 +1,216 @@
+"""Files on a stick: written under a temporary name, flushed, read back from the device, compared, renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ventoy_kit.edge.files import BLOCK, storage_error, sync_folder
+from ventoy_kit.errors import MachineError, StorageError
+from ventoy_kit.payload.model import safe_path
+from ventoy_kit.ports import Progress
+
+FLUSH_EVERY = 64 * 1024 * 1024
+"""Bytes between flushes of a large file, so that memory does not fill with what a slow stick has yet to take."""
+
+
+class StickFolder:
+    """Implements `ports.StickFiles` below a directory: a mounted data partition, or a folder that stands for one.
+
+    Args:
+        root: the directory.
+        temporary: beginning of temporary names; Ventoy must take them for nothing of its own.
+    """
+
+    def __init__(self, root: Path, temporary: str) -> None:
+        self.root, self.temporary = root, temporary
+
+    def _at(self, path: str) -> Path:
+        """The real path; a symbolic link on the way is refused, since it could lead away from the stick."""
+        here = self.root
+        for part in safe_path(path).split("/"):
+            here = here / part
+            if here.is_symlink():
+                raise StorageError(
+                    f"{here} is a symbolic link", "Remove it: it could lead to files outside of the target."
+                )
+        return here
+
+    def size(self, path: str) -> int | None:
+        """Size of a regular file in bytes, None if there is nothing."""
+        at = self._at(path)
+        try:
+            if at.is_dir():
+                raise StorageError(f"{at} is a folder, where a file belongs", "Move it away.")
+            return at.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise storage_error("look at", at, error) from error
+
+    def read(self, path: str) -> bytes | None:
+        """A small file, None if there is nothing."""
+        at = self._at(path)
+        try:
+            return at.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise storage_error("read", at, error) from error
+
+    def sha256(self, path: str, progress: Progress | None = None) -> str:
+        """Digest of a file as it is on the device."""
+        return self._digest(self._at(path), progress)
+
+    def _digest(self, at: Path, progress: Progress | None) -> str:
+        digest = hashlib.sha256()
+        try:
+            with at.open("rb", buffering=0) as file:
+                _drop_cache(file.fileno())
+                while block := file.read(BLOCK):
+                    digest.update(block)
+                    if progress is not None:
+                        progress.advance(len(block))
+                _drop_cache(file.fileno())
+        except OSError as error:
+            raise storage_error("read back", at, error) from error
+        return digest.hexdigest()
+
+    def write(
+        self,
+        path: str,
+        chunks: Iterable[bytes],
+        *,
+        sha256: str,
+        private: bool,
+        progress: Progress | None = None,
+    ) -> None:
+        """Write a file; see `ports.StickFiles`. Nothing under the final name changes unless all of it is right."""
+        at = self._at(path)
+        temporary = at.with_name(f"{self.temporary}{secrets.token_hex(6)}.part")
+        try:
+            at.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+            try:
+                self._fill(temporary, chunks, sha256, at, 0o600 if private else 0o644, progress)
+                if self._digest(temporary, progress) != sha256:
+                    raise StorageError(
+                        f"{at}: what was read back is not what was written",
+                        "The stick is failing or of false capacity; use another one.",
+                    )
+                temporary.replace(at)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+                raise
+        except OSError as error:
+            raise storage_error("write", at, error) from error
+        sync_folder(at.parent)
+
+    def _fill(
+        self,
+        temporary: Path,
+        chunks: Iterable[bytes],
+        sha256: str,
+        at: Path,
+        mode: int,
+        progress: Progress | None,
+    ) -> None:
+        digest = hashlib.sha256()
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode
+        )
+        pending = 0
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            for block in chunks:
+                view = memoryview(block)
+                while view:
+                    view = view[file.write(view) :]
+                digest.update(block)
+                pending += len(block)
+                if progress is not None:
+                    progress.advance(len(block))
+                if pending >= FLUSH_EVERY:
+                    os.fsync(file.fileno())
+                    _drop_cache(file.fileno())
+                    pending = 0
+            os.fsync(file.fileno())
+        if digest.hexdigest() != sha256:
+            raise StorageError(
+                f"the source of {at.name} has other bytes than when it was built",
+                "Run `ventoy-kit build` again.",
+            )
+
+    def remove(self, path: str) -> None:
+        """Remove a file and the folders that it leaves empty; nothing if it is not there."""
+        at = self._at(path)
+        try:
+            at.unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise storage_error("remove", at, error) from error
+        for folder in at.parents:
+            if folder == self.root:
+                return
+            try:
+                folder.rmdir()
+            except OSError:  # not empty, or in use: then it stays
+                return
+
+    def leftovers(self, prefix: str, folders: Sequence[str]) -> tuple[str, ...]:
+        """Files in these folders, and in those below them, whose names begin with `prefix`."""
+        found = []
+        for folder in folders:
+            for here, inner, files in os.walk(self._at(folder), followlinks=False):
+                inner.sort()
+                found += [
+                    Path(here, f).relative_to(self.root).as_posix() for f in files if f.startswith(prefix)
+                ]
+        return tuple(sorted(found))
+
+    def free(self) -> int:
+        """Bytes that can be written."""
+        import shutil
+
+        try:
+            return shutil.disk_usage(self.root).free
+        except OSError as error:
+            raise storage_error("look at", self.root, error) from error
+
+    def flush(self) -> None:
+        """Write everything to the device."""
+        if hasattr(os, "sync"):
+            os.sync()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs away from the same stick, by an advisory lock on its root folder where there are such."""
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        descriptor = os.open(self.root, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise MachineError(
+                    f"another run of ventoy-kit is writing to {self.root}", "Wait until it has ended."
+                ) from error
+            except OSError:  # the file system knows no locks
+                pass
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _drop_cache(descriptor: int) -> None:
+    """Ask the kernel to forget the file's pages, so that a read comes from the device and memory stays free."""
+    if hasattr(os, "posix_fadvise"):
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

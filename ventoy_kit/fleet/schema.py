@@ -1,0 +1,321 @@
+"""The fleet file, version 1, as frozen models. Each field's description is its line in the reference."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ventoy_kit.fleet.values import (
+    Address,
+    Bool,
+    Cidr,
+    Domain,
+    EnvName,
+    FleetName,
+    Int,
+    Interface,
+    Language,
+    Mac,
+    Name,
+    NodeName,
+    PciAddress,
+    PciId,
+    Serial,
+    Size,
+    SshKey,
+    Text,
+    Timezone,
+    Title,
+    Url,
+    Uuid,
+    Wwn,
+    bad,
+)
+
+Keyboard = Literal[
+    "de", "de-ch", "dk", "en-gb", "en-us", "es", "fi", "fr", "fr-be", "fr-ca", "fr-ch", "hu", "is", "it", "jp", "lt",
+    "mk", "nl", "no", "pl", "pt", "pt-br", "se", "si", "tr",
+]  # fmt: skip
+"""The keyboards of the Proxmox installer (proxmox-installer-types); the Debian family maps them to its own names."""
+
+Filesystem = Literal["ext4", "xfs", "zfs", "btrfs"]
+Raid = Literal["raid0", "raid1", "raid10", "raidz-1", "raidz-2", "raidz-3"]
+
+
+class Model(BaseModel):
+    """Base of all models: frozen, unknown keys forbidden."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Contact(Model):
+    """Who answers for the fleet."""
+
+    email: Text = Field(description="Address for system mail; the Proxmox installer demands one.")
+    name: Title | None = Field(None, description="Printed on checklists.")
+
+
+class Locale(Model):
+    """Language, keyboard, country and time zone of the installed systems."""
+
+    language: Language = Field(
+        "en_US.UTF-8", description="Locale of Debian systems; Proxmox VE is always English."
+    )
+    keyboard: Keyboard = Field("en-us", description="Keyboard layout.")
+    country: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = Field(
+        "us", description="ISO 3166 code, lower case."
+    )
+    timezone: Timezone = Field("UTC", description="Time zone as Area/City, or UTC.")
+
+
+class Secret(Model):
+    """Where a secret comes from; never the secret itself."""
+
+    env: EnvName | None = Field(None, description="Name of the environment variable that holds it.")
+    file: Text | None = Field(None, description="Path of a file that holds it; relative to the fleet file.")
+    command: tuple[Text, ...] | None = Field(
+        None, description="Program and arguments that print it; no shell."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Secret:
+        if sum(v is not None for v in (self.env, self.file, self.command)) != 1:
+            raise bad("a secret has exactly one source", "Give one of env, file and command.")
+        if self.command is not None and not self.command:
+            raise bad("the command is empty", "Write the program and its arguments as a list.")
+        return self
+
+
+class Network(Model):
+    """A network that nodes have addresses in."""
+
+    cidr: Cidr = Field(description="The network, such as 10.0.0.0/24.")
+    gateway: Address | None = Field(None, description="Default gateway.")
+    dns: tuple[Address, ...] = Field(
+        (), description="Name servers, at most three; the first one is installed with."
+    )
+    vlan: Annotated[Int, Field(ge=1, le=4094)] | None = Field(
+        None, description="VLAN id; shown in documents only."
+    )
+
+    @model_validator(mode="after")
+    def _few_dns(self) -> Network:
+        if len(self.dns) > 3:
+            raise bad("more than three name servers", "The resolver reads three at most; remove the others.")
+        return self
+
+
+class Image(Model):
+    """An installer or rescue medium."""
+
+    path: Text = Field(description="Path of the ISO file, relative to the fleet file.")
+    title: Title | None = Field(None, description="Name in Ventoy's menu; the ISO's own title by default.")
+
+
+class Nic(Model):
+    """A network interface, as it is built into the machine."""
+
+    mac: Mac = Field(description="MAC address.")
+    title: Title | None = Field(None, description="What it is, such as `2.5GbE in the WLAN slot`.")
+    port: Title | None = Field(
+        None, description="Which socket or switch port it is cabled to; for the checklist."
+    )
+
+
+class Gpu(Model):
+    """A graphics card."""
+
+    id: PciId = Field(description="PCI vendor and device id.")
+    title: Title | None = Field(None, description="What it is.")
+    address: PciAddress | None = Field(None, description="PCI address, if several cards have the same id.")
+    passthrough: Bool = Field(default=False, description="Whether a guest gets it (VFIO).")
+
+
+class Hardware(Model):
+    """Facts of the machine that documents and rules need."""
+
+    cpu: Title | None = Field(None, description="Processor.")
+    memory: Size | None = Field(None, description="Memory.")
+    ecc: Bool = Field(default=False, description="Whether the memory is ECC.")
+    gpus: tuple[Gpu, ...] = Field((), description="Graphics cards.")
+    nics: dict[Name, Nic] = Field(
+        default_factory=dict, description="Network interfaces by a name of your choice."
+    )
+
+
+class Identity(Model):
+    """What the machine's firmware says it is (DMI)."""
+
+    serial: Serial | None = Field(None, description="DMI product serial; Dell's service tag.")
+    uuid: Uuid | None = Field(None, description="DMI product UUID.")
+
+
+class Disk(Model):
+    """A disk, named by serial or WWN."""
+
+    use: Literal["system", "data", "keep"] = Field(
+        description="`system` may be wiped at every installation; `data` holds a pool and is never wiped without an "
+        "order for that one time; `keep` is never touched."
+    )
+    serial: Serial | None = Field(None, description="Serial number as `lsblk -o NAME,SERIAL` prints it.")
+    wwn: Wwn | None = Field(None, description="World wide name as `lsblk -o NAME,WWN` prints it.")
+    model: Title | None = Field(None, description="Model; cross-check only.")
+    size: Size | None = Field(None, description="Size; cross-check only, with a tolerance of 10 percent.")
+    pool: Name | None = Field(None, description="Storage pool that a `data` disk belongs to.")
+
+
+class Lvm(Model):
+    """LVM sizes of a Proxmox installation on ext4 or xfs."""
+
+    hdsize: Size | None = Field(None, description="Part of the disk to use.")
+    swapsize: Size | None = Field(None, description="Swap.")
+    maxroot: Size | None = Field(None, description="Upper bound of the root volume.")
+    maxvz: Size | None = Field(None, description="Upper bound of the data volume.")
+    minfree: Size | None = Field(None, description="Space left free in the volume group.")
+
+
+class Zfs(Model):
+    """ZFS options of a Proxmox installation."""
+
+    ashift: Annotated[Int, Field(ge=9, le=16)] | None = Field(
+        None, description="Sector size as a power of two."
+    )
+    arc_max: Size | None = Field(None, description="Upper bound of the ARC, at least 64 MiB.")
+    checksum: Literal["on", "fletcher4", "sha256"] | None = Field(None, description="Checksum algorithm.")
+    compress: Literal["on", "off", "lzjb", "lz4", "zle", "gzip", "zstd"] | None = Field(
+        None, description="Compression."
+    )
+    copies: Annotated[Int, Field(ge=1, le=3)] | None = Field(None, description="Copies of each block.")
+    hdsize: Size | None = Field(None, description="Part of each disk to use.")
+
+
+class Btrfs(Model):
+    """Btrfs options of a Proxmox installation."""
+
+    compress: Literal["on", "off", "zlib", "lzo", "zstd"] | None = Field(None, description="Compression.")
+    hdsize: Size | None = Field(None, description="Part of each disk to use.")
+
+
+class Install(Model):
+    """How the node is installed."""
+
+    image: Name | None = Field(None, description="Image to install from; `defaults.image` otherwise.")
+    filesystem: Filesystem = Field(description="File system of the root.")
+    raid: Raid | None = Field(None, description="RAID level; required for zfs, and for btrfs on Proxmox VE.")
+    lvm: Lvm | None = Field(None, description="Sizes for ext4 and xfs on Proxmox VE.")
+    zfs: Zfs | None = Field(None, description="Options for zfs.")
+    btrfs: Btrfs | None = Field(None, description="Options for btrfs on Proxmox VE.")
+    layout: Literal["plain", "lvm"] | None = Field(
+        None, description="Debian: one partition or LVM; plain by default."
+    )
+    swap: Size | None = Field(
+        None, description="Debian: size of the swap partition or volume; none by default."
+    )
+    packages: tuple[Name, ...] = Field(
+        (), description="Debian: packages to install besides the standard system."
+    )
+    reboot_mode: Literal["reboot", "power-off"] = Field(
+        "reboot", description="What the installer does at its end."
+    )
+
+
+class NodeNetwork(Model):
+    """The node's management address."""
+
+    nic: Name = Field(description="NIC of `hardware.nics` that carries it.")
+    network: Name | None = Field(None, description="Network it lies in; `defaults.network` otherwise.")
+    address: Interface = Field(description="Address with mask, such as 10.0.0.11/24.")
+
+
+class HookUse(Model):
+    """A hook that the node runs after installation."""
+
+    name: Text = Field(description="Folder name of the hook.")
+    params: dict[str, Any] = Field(default_factory=dict, description="Its parameters; see the hook's page.")
+
+
+class Service(Model):
+    """A service that runs on a node or in a guest."""
+
+    title: Title | None = Field(None, description="What it is.")
+    stateful: Bool = Field(default=False, description="Whether it holds data that must outlive its guest.")
+    vcpu: Annotated[Int, Field(ge=1, le=1024)] | None = Field(None, description="Virtual processors.")
+    memory: Size | None = Field(None, description="Memory.")
+    disk: Size | None = Field(None, description="Disk space.")
+
+
+class Guest(Model):
+    """A virtual machine or container on a node."""
+
+    kind: Literal["vm", "container"] = Field(description="What kind of guest it is.")
+    title: Title | None = Field(None, description="What it is for.")
+    vcpu: Annotated[Int, Field(ge=1, le=1024)] | None = Field(None, description="Virtual processors.")
+    memory: Size | None = Field(None, description="Memory.")
+    disk: Size | None = Field(None, description="Disk space.")
+    gpu: PciId | None = Field(None, description="PCI id of the card that is passed through to it.")
+    services: dict[Name, Service] = Field(default_factory=dict, description="Services in it.")
+
+
+class Node(Model):
+    """One machine."""
+
+    title: Title = Field(description="Name for people, such as `Millennium Falcon`.")
+    model: Name = Field(description="BIOS profile of the hardware model; `generic-uefi` fits any.")
+    role: Title | None = Field(None, description="What the node is for.")
+    identity: Identity = Field(default_factory=Identity, description="What its firmware says it is.")
+    hardware: Hardware = Field(default_factory=Hardware, description="What is built in.")
+    disks: dict[Name, Disk] = Field(description="Disks by a name of your choice.")
+    install: Install = Field(description="How it is installed.")
+    network: NodeNetwork = Field(description="Its management address.")
+    hooks: tuple[HookUse, ...] = Field((), description="Hooks after installation, besides `defaults.hooks`.")
+    guests: dict[Name, Guest] = Field(default_factory=dict, description="Virtual machines and containers.")
+    services: dict[Name, Service] = Field(default_factory=dict, description="Services on the node itself.")
+
+
+class Defaults(Model):
+    """What nodes have unless they say otherwise."""
+
+    image: Name | None = Field(None, description="Image to install from.")
+    network: Name | None = Field(None, description="Network of the management addresses.")
+    domain: Domain = Field("lan", description="Domain of the host names.")
+    root_password: Name | None = Field(
+        None, description="Secret that holds root's password, in clear or hashed."
+    )
+    debian_mirror: Url | None = Field(
+        None, description="Debian mirror, such as http://mirror.example.org/debian; none with a DVD image."
+    )
+    hooks: tuple[HookUse, ...] = Field((), description="Hooks that every node runs before its own.")
+
+
+class Cluster(Model):
+    """The Proxmox VE cluster that the nodes form."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,14}$")] = Field(
+        description="Cluster name, at most 15 characters (pvecm)."
+    )
+    links: tuple[Name, ...] = Field((), description="Networks of the corosync links, in order.")
+    expected_votes: Annotated[Int, Field(ge=1)] | None = Field(
+        None, description="Votes; one per node by default."
+    )
+
+
+class Fleet(Model):
+    """The whole fleet file."""
+
+    version: Literal[1] = Field(description="Version of this format.")
+    fleet: FleetName = Field(description="Name of the fleet; part of paths on the stick.")
+    title: Title | None = Field(None, description="Name for people.")
+    contact: Contact = Field(description="Who answers for it.")
+    locale: Locale = Field(default_factory=Locale, description="Language, keyboard, country, time zone.")
+    ssh_keys: tuple[SshKey, ...] = Field((), description="Public keys that may log in as root.")
+    secrets: dict[Name, Secret] = Field(
+        default_factory=dict, description="Secrets by name; sources, never values."
+    )
+    networks: dict[Name, Network] = Field(description="Networks by name.")
+    images: dict[Name, Image] = Field(description="Installer and rescue images by name.")
+    defaults: Defaults = Field(
+        default_factory=Defaults, description="What nodes have unless they say otherwise."
+    )
+    cluster: Cluster | None = Field(None, description="The Proxmox VE cluster, if there is one.")
+    nodes: dict[NodeName, Node] = Field(description="Machines by host name.")

@@ -1,0 +1,1 @@
+"""Inputs: facts that the plan needs (data folders, ISOs, secrets), read through ports."""

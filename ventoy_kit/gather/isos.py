@@ -1,0 +1,71 @@
+"""What the fleet's ISO files are, and their digests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ventoy_kit.fleet.schema import Fleet
+from ventoy_kit.images import codes
+from ventoy_kit.images.facts import IsoFacts
+from ventoy_kit.images.inspect import WANTED, interpret
+from ventoy_kit.plan.inputs import IsoFile
+from ventoy_kit.ports import Files, IsoReader, UnreadableIsoError
+from ventoy_kit.report import Path as DocPath
+from ventoy_kit.report import Report
+
+TEXT_LIMIT = 1024 * 1024
+"""Ventoy's conf_replace takes at most 1 MiB (ventoy_def.h); no text file that matters here is larger."""
+
+
+def inspect_isos(
+    fleet: Fleet, base: Path, *, files: Files, reader: IsoReader
+) -> tuple[Mapping[str, IsoFacts], Report]:
+    """Look into every ISO of the fleet, without reading it whole.
+
+    Returns:
+        Facts by image id for those that could be read, and findings VK-I* for the others.
+    """
+    report = Report()
+    facts: dict[str, IsoFacts] = {}
+    for name, image in sorted(fleet.images.items()):
+        path: DocPath = ("images", name, "path")
+        found, problems = inspect_iso(base / Path(image.path).expanduser(), path, files=files, reader=reader)
+        report.extend(problems)
+        if found is not None:
+            facts[name] = found
+    return facts, report
+
+
+def inspect_iso(
+    file: Path, path: DocPath | None, *, files: Files, reader: IsoReader
+) -> tuple[IsoFacts | None, Report]:
+    """Look into one ISO; `path` is where the fleet file names it, None if it does not."""
+    report = Report()
+    try:
+        files.stat(file)
+        raw = reader.read(file, WANTED, limit=TEXT_LIMIT)
+    except OSError as error:
+        remedy = "Put the ISO there, or correct the path (relative paths start at the fleet file)."
+        reason = "it is a folder" if isinstance(error, IsADirectoryError) else error.strerror or str(error)
+        report.add(codes.UNREADABLE.finding(f"{file} cannot be read: {reason}", remedy, path=path))
+        return None, report
+    except UnreadableIsoError as error:
+        report.add(
+            codes.NOT_AN_ISO.finding(f"{file}: {error}", "Fetch the ISO from its vendor again.", path=path)
+        )
+        return None, report
+    facts, found = interpret(raw, path=path or ())
+    report.extend(found)
+    return (None if report.has_errors else facts), report
+
+
+def digest_isos(
+    fleet: Fleet, base: Path, facts: Mapping[str, IsoFacts], digest: Callable[[Path], str]
+) -> Mapping[str, IsoFile]:
+    """Facts and SHA-256 of every ISO. `digest` may answer from a cache; OSError if a file vanished meanwhile."""
+    out = {}
+    for name, fact in facts.items():
+        file = (base / Path(fleet.images[name].path).expanduser()).resolve()
+        out[name] = IsoFile(file, fact, digest(file))
+    return out

@@ -1,0 +1,128 @@
+"""Secrets named in the fleet file, read and hashed. What leaves this module is hashes only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ventoy_kit.errors import MachineError
+from ventoy_kit.fleet.schema import Fleet, Secret
+from ventoy_kit.gather import codes
+from ventoy_kit.ports import Environment, Files, Process
+from ventoy_kit.report import Finding, Report
+from ventoy_kit.report import Path as DocPath
+
+ROUNDS = 100_000
+"""sha512-crypt rounds: a twentieth of a second per login on a small board, twenty times the default of crypt(3)."""
+
+_READY = re.compile(r"\$(6|y|5|2[aby]|gy|7)\$[!-9;-~]{20,500}")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSources:
+    """Where secrets can come from. `base` is the folder that relative paths start from."""
+
+    base: Path
+    files: Files
+    environment: Environment
+    process: Process
+
+
+def gather_hashes(
+    fleet: Fleet, sources: SecretSources, known: Mapping[str, str]
+) -> tuple[Mapping[str, str], Report]:
+    """Hashes of the secrets that the fleet uses.
+
+    Args:
+        fleet: the fleet.
+        sources: where secrets can come from.
+        known: hashes made before, by secret name; one that still verifies is used again, so that the same password
+            gives the same bytes.
+
+    Returns:
+        crypt(3) strings by secret name, and findings VK-X01 to VK-X03. No finding holds any part of a secret.
+    """
+    report = Report()
+    hashes: dict[str, str] = {}
+    name = fleet.defaults.root_password
+    if name is not None:
+        value, finding = _read(fleet.secrets[name], name, sources)
+        if finding is not None:
+            report.add(finding)
+        if value is not None:
+            made, finding = _hash(value, name, known.get(name))
+            if finding is not None:
+                report.add(finding)
+            if made is not None:
+                hashes[name] = made
+    return hashes, report
+
+
+def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None, Finding | None]:
+    path: DocPath = ("secrets", name)
+    if secret.env is not None:
+        value = sources.environment.get(secret.env)
+        if not value:
+            return None, codes.SECRET_MISSING.finding(
+                f"the environment variable {secret.env} is not set",
+                f"Run `export {secret.env}=...` first (a blank before it keeps it out of the shell's history).",
+                path=(*path, "env"),
+            )
+        return _one_line(value), None
+    if secret.file is not None:
+        try:
+            return _one_line(
+                sources.files.read(sources.base / Path(secret.file).expanduser()).decode("utf-8")
+            ), None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            return None, codes.SECRET_MISSING.finding(
+                f"the file {secret.file} cannot be read: {reason}",
+                "Create it, with mode 600.",
+                path=(*path, "file"),
+            )
+    argv = secret.command or ()
+    try:
+        code, out, _ = sources.process.run(argv, timeout=60)
+    except MachineError as error:
+        code, out, reason = 1, "", error.message
+    else:
+        reason = f"exit code {code}" if code else "it printed nothing"
+    if code or not out:
+        return None, codes.SECRET_MISSING.finding(
+            f"the program {argv[0]} gave no secret: {reason}",
+            "Run it by hand to see why.",
+            path=(*path, "command"),
+        )
+    return _one_line(out), None
+
+
+def _one_line(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _hash(value: str, name: str, known: str | None) -> tuple[str | None, Finding | None]:
+    path: DocPath = ("secrets", name)
+    if value.startswith("$"):
+        if _READY.fullmatch(value):
+            return value, None
+        return None, codes.SECRET_SHAPE.finding(
+            "the value begins with `$` but is no hash that crypt(3) knows",
+            "Make one with `mkpasswd -m sha-512`, or choose a password that does not begin with `$`.",
+            path=path,
+        )
+    if any(ord(c) < 32 or ord(c) == 127 for c in value):
+        return None, codes.SECRET_SHAPE.finding(
+            "the password holds a line end or control character", "Use one line.", path=path
+        )
+    if len(value.encode()) < 8:
+        return None, codes.SECRET_SHORT.finding(
+            f"the password has {len(value.encode())} bytes", "Use at least 8, better 16.", path=path
+        )
+    from passlib.hash import sha512_crypt
+
+    if known and sha512_crypt.identify(known) and sha512_crypt.verify(value, known):
+        return known, None
+    return str(sha512_crypt.using(rounds=ROUNDS).hash(value)), None

@@ -1,0 +1,1 @@
+"""The machines' facts: BIOS profiles and what firmware settings a model must have. Pure."""

@@ -1,0 +1,82 @@
+"""Whether an image can do what the fleet asks of it: the right product, new enough, able to run unattended."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ventoy_kit.images import codes
+from ventoy_kit.images.facts import IsoFacts
+from ventoy_kit.report import Path, Report
+
+_OLDEST: Final = {
+    # First ISOs whose answers use hyphens in keys (pve-installer 8.4.0 and its siblings).
+    "proxmox-ve": (8, 4),
+    "proxmox-backup-server": (3, 4),
+    "proxmox-mail-gateway": (9, 0),
+    # Oldest Debian whose installer was examined and tried under Ventoy.
+    "debian": (12,),
+}
+
+
+def check_image(facts: IsoFacts, *, product: str, stand_in_allowed: bool, path: Path) -> Report:
+    """Compare an image with what the fleet file says of it.
+
+    Args:
+        facts: what the image is.
+        product: what the fleet file calls it, for instance `proxmox-ve`.
+        stand_in_allowed: only the demo and the tests say True.
+        path: the image's place in the fleet file.
+    """
+    report = Report()
+    if facts.stand_in:
+        rule = codes.STAND_IN_USED if stand_in_allowed else codes.STAND_IN_REFUSED
+        report.add(
+            rule.finding(
+                f"{facts.title} is a stand-in made by ventoy-kit; it has no kernel and cannot install anything",
+                "Name the vendor's image for a stick that is meant for machines.",
+                path=path,
+            )
+        )
+    if facts.product != product:
+        report.add(
+            codes.WRONG_PRODUCT.finding(
+                f"the image is called {product}, but holds {facts.title}"
+                + (f" ({facts.product})" if facts.product else ""),
+                f"Name an image of {product}, or move this one to the entry of its own product.",
+                path=path,
+            )
+        )
+        return report
+    _check_release(facts, product, path, report)
+    if not facts.automated:
+        report.add(
+            codes.NO_AUTOMATION.finding(
+                f"{facts.title} {facts.release or ''}".rstrip() + " cannot install unattended",
+                "Use a release whose installer can.",
+                path=path,
+            )
+        )
+    return report
+
+
+def _check_release(facts: IsoFacts, product: str, path: Path, report: Report) -> None:
+    oldest = _OLDEST.get(product)
+    if oldest is None:
+        return
+    wanted = ".".join(str(part) for part in oldest)
+    if facts.release is None:
+        report.add(
+            codes.TOO_OLD.finding(
+                f"{facts.title} does not say which release it is",
+                f"Use {product} {wanted} or newer.",
+                path=path,
+            )
+        )
+    elif tuple(int(part) for part in facts.release.split(".")) < oldest:
+        report.add(
+            codes.TOO_OLD.finding(
+                f"{facts.title} is release {facts.release}; the oldest that is supported is {wanted}",
+                f"Use {product} {wanted} or newer.",
+                path=path,
+            )
+        )

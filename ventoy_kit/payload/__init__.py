@@ -1,0 +1,1 @@
+"""The bytes: a Plan becomes a Payload. Pure."""

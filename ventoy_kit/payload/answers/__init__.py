@@ -1,0 +1,1 @@
+"""Answer files, one module per family, each with `render(node, image, files)`."""

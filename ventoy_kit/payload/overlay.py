@@ -1,0 +1,82 @@
+"""The boot overlay of one image: hook scripts, and for every node its identity, disks, answers and first-boot runner.
+
+The layout is a contract with the scripts in boot_overlay/, which read it in the installer's initramfs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ventoy_kit.payload.archive import pack
+from ventoy_kit.plan.model import ImagePlan, NodePlan
+
+LIVE_INJECTION = "live_injection_7ed136ec_7a61_4b54_adc3_ae494d5106ea"
+"""Folder of Ventoy's LiveInjection interface (IMG/cpio/ventoy/ventoy_chain.sh, step 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayConf:
+    """What an archive says of itself; tickets must name the same fleet, generation and image."""
+
+    fleet: str
+    generation: str
+    image: ImagePlan
+
+    def text(self) -> str:
+        """Lines `key=value` for the boot hook."""
+        values = {
+            "format": "1",
+            "fleet": self.fleet,
+            "generation": self.generation,
+            "image": self.image.id,
+            "family": self.image.facts.family or "",
+            "arming": "none",
+        }
+        return "".join(f"{key}={value}\n" for key, value in values.items())
+
+
+def render_overlay(
+    conf: OverlayConf,
+    nodes: tuple[NodePlan, ...],
+    answers: Mapping[str, Mapping[str, bytes]],
+    boot: Mapping[str, str],
+) -> bytes:
+    """The archive.
+
+    Args:
+        conf: what it is for.
+        nodes: the nodes that install from the image.
+        answers: files of each node by node and file name, as the family rendered them.
+        boot: the scripts of boot_overlay/ by name.
+    """
+    files: dict[str, tuple[bytes, int]] = {f"{LIVE_INJECTION}/hook.sh": (boot["hook.sh"].encode(), 0o755)}
+    for name, text in boot.items():
+        if name not in ("hook.sh", "README.md"):
+            target = "codes" if name == "codes.tsv" else name
+            files[f"ventoy-kit/{target}"] = (text.encode(), 0o755 if name.endswith(".sh") else 0o644)
+    files["ventoy-kit/overlay.conf"] = (conf.text().encode(), 0o644)
+    files["ventoy-kit/identity"] = (_identity(nodes).encode(), 0o644)
+    for node in nodes:
+        base = f"ventoy-kit/nodes/{node.name}"
+        files[f"{base}/title"] = (f"{node.title}\n".encode(), 0o644)
+        files[f"{base}/disks"] = (_disks(node).encode(), 0o644)
+        for name, data in answers[node.name].items():
+            files[f"{base}/{name}"] = (data, 0o755 if name == "first-boot" else 0o600)
+    return pack(files)
+
+
+def _identity(nodes: tuple[NodePlan, ...]) -> str:
+    lines = []
+    for node in nodes:
+        pairs = [("serial", node.identity.serial), ("uuid", node.identity.uuid)]
+        pairs += [("mac", mac) for mac in node.identity.macs]
+        lines += [f"{node.name}\t{kind}\t{value}\n" for kind, value in pairs if value]
+    return "".join(lines)
+
+
+def _disks(node: NodePlan) -> str:
+    return "".join(
+        "\t".join((d.use, d.name, d.serial or "-", d.wwn or "-", str(d.size or "-"), d.model or "-")) + "\n"
+        for d in node.disks
+    )

@@ -1,0 +1,151 @@
+"""Plan to Payload: every byte that goes onto the stick, except ISOs, which are referred to. Pure and reproducible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ventoy_kit.images.menu import derive_toolbox_menu
+from ventoy_kit.payload import codes
+from ventoy_kit.payload.answers import debian, proxmox
+from ventoy_kit.payload.checklist import CHECKLIST_FOLDER, render_checklist
+from ventoy_kit.payload.model import IsoRef, Payload, PayloadFile, digest_of
+from ventoy_kit.payload.overlay import OverlayConf, render_overlay
+from ventoy_kit.payload.runner import RunnerHook, RunnerNode, RunnerTexts, RunnerTooLargeError, render_runner
+from ventoy_kit.payload.ticket import AUTO, plain_ticket, ticket_line
+from ventoy_kit.payload.ventoy_json import image_folder, iso_path, toolbox_config
+from ventoy_kit.plan.inputs import Library
+from ventoy_kit.plan.model import ImagePlan, NodePlan, Plan
+from ventoy_kit.report import Place, Report, Severity
+
+NO_GENERATION = "00000000"
+"""Stands for the generation while the digest that it is made of is computed."""
+
+PATH_LIMIT = 240
+
+
+def render_payload(plan: Plan, library: Library) -> tuple[Payload | None, Report]:
+    """Render everything, twice: once to know the generation, once with it.
+
+    Args:
+        plan: a plan without errors.
+        library: templates, scripts and profiles.
+
+    Returns:
+        The payload, or None with findings VK-W*.
+    """
+    draft, report = _render(plan, library, NO_GENERATION)
+    if draft is None:
+        return None, report
+    generation = digest_of(draft.files, draft.isos, draft.config)[:8]
+    return _render(plan, library, generation)
+
+
+def _render(plan: Plan, library: Library, generation: str) -> tuple[Payload | None, Report]:
+    report = Report()
+    return _Renderer(plan, library, generation, report).payload(), report
+
+
+@dataclass(frozen=True, slots=True)
+class _Renderer:
+    """One rendering of a plan under one generation; findings are collected in `report`."""
+
+    plan: Plan
+    library: Library
+    generation: str
+    report: Report
+
+    def payload(self) -> Payload | None:
+        """Everything, or None if the report has errors."""
+        plan, generation = self.plan, self.generation
+        files: list[PayloadFile] = []
+        menus: dict[str, str] = {}
+        for image in plan.images:
+            if image.delivery == "overlay":
+                files += self._image_files(image, menus)
+        files += [f for node in plan.nodes for f in self._checklists(node)]
+        files.sort(key=lambda f: f.path)
+        isos = tuple(IsoRef(iso_path(i), i.id, i.facts.size, i.sha256, i.origin) for i in plan.images)
+        for path in (*(f.path for f in files), *(i.path for i in isos)):
+            if len(path.encode()) > PATH_LIMIT:
+                message = f"{path} has {len(path.encode())} bytes"
+                remedy = "Shorten fleet, image or node name."
+                self.report.add(codes.PATH_LENGTH.finding(message, remedy, place=Place(path)))
+        if self.report.has_errors:
+            return None
+        return Payload(plan.fleet, generation, tuple(files), isos, toolbox_config(plan, generation, menus))
+
+    def _checklists(self, node: NodePlan) -> list[PayloadFile]:
+        folder = f"ventoy/{self.plan.fleet}/{self.generation}/{CHECKLIST_FOLDER}"
+        sheets = render_checklist(self.plan, node, self.library)
+        return [
+            PayloadFile(f"{folder}/{node.name}.{ending}", data, "checklist")
+            for ending, data in sheets.items()
+        ]
+
+    def _image_files(self, image: ImagePlan, menus: dict[str, str]) -> list[PayloadFile]:
+        """Tickets, archive and boot menu of one image; `menus` learns which file of the ISO the menu replaces."""
+        plan, folder = self.plan, image_folder(self.plan, self.generation, image)
+        nodes = plan.nodes_of(image.id)
+        out: list[PayloadFile] = []
+        menu, found = derive_toolbox_menu(image.facts)
+        self.report.extend(f for f in found if f.severity is Severity.ERROR)  # `check` has shown the rest
+        if menu is not None:
+            menus[image.id] = menu.org
+            origin = f"derived from {menu.org} of {image.file_name}"
+            out.append(PayloadFile(f"{folder}/grub.cfg", menu.text.encode(), origin))
+        answers = {node.name: self._node_files(node, image) for node in nodes}
+        tickets = {AUTO: self._ticket(None, image)} | {n.name: self._ticket(n, image) for n in nodes}
+        out += [
+            PayloadFile(f"{folder}/{name}", data, "ticket")
+            for name, data in tickets.items()
+            if data is not None
+        ]
+        if not self.report.has_errors:
+            conf = OverlayConf(plan.fleet, self.generation, image)
+            archive = render_overlay(conf, nodes, answers, self.library.boot)
+            out.append(PayloadFile(f"{folder}/overlay.tar.bz2", archive, "boot overlay with answers"))
+        return out
+
+    def _ticket(self, node: NodePlan | None, image: ImagePlan) -> bytes | None:
+        """The ticket of a node, or `auto`."""
+        name = AUTO if node is None else node.name
+        line = ticket_line(self.plan.fleet, self.generation, image.id, name)
+        if image.facts.family == "proxmox":
+            return plain_ticket(line, name)
+        nodes = self.plan.nodes_of(image.id)
+        data, found = debian.render_ticket(line, node, nodes, image, self.library.families["debian"])
+        self.report.extend(found)
+        return data
+
+    def _node_files(self, node: NodePlan, image: ImagePlan) -> dict[str, bytes]:
+        """What the archive holds for one node; incomplete when the report has errors."""
+        out: dict[str, bytes | None] = {}
+        files = self.library.families[image.facts.family or ""]
+        if image.facts.family == "proxmox":
+            out["answer.toml"], found = proxmox.render_answer(node, files)
+            self.report.extend(found)
+        else:
+            out["preseed.cfg"] = self._ticket(node, image)
+            out["partman.cfg"], found = debian.render_answers(node, image, files)
+            self.report.extend(found)
+            out["recipe"], found = debian.render_recipe(node, image, files)
+            self.report.extend(found)
+            out["authorized_keys"] = "".join(f"{key}\n" for key in node.ssh_keys).encode()
+        if node.hooks:
+            out["first-boot"] = self._runner(node)
+        return {name: data for name, data in out.items() if data is not None}
+
+    def _runner(self, node: NodePlan) -> bytes | None:
+        own = self.library.runner
+        texts = RunnerTexts(own["runner.sh"], own["library.sh"], own["unit.service"])
+        runner = RunnerNode(
+            name=node.name, fleet=self.plan.fleet, title=node.title, generation=self.generation
+        )
+        try:
+            return render_runner(
+                texts, runner, [RunnerHook(spec=h.spec, params=h.params) for h in node.hooks]
+            )
+        except RunnerTooLargeError as error:
+            remedy, path = "Use fewer or smaller hooks on this node.", ("nodes", node.name, "hooks")
+            self.report.add(codes.RUNNER_SIZE.finding(str(error), remedy, path=path))
+            return None

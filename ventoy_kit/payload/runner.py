@@ -1,0 +1,162 @@
+"""One self-contained first-boot script per node: the runner, its library and unit, and the node's hooks. Pure.
+
+The script is a data section (shell assignments, functions and here-documents made here) followed by the text of
+hooks/_runner/runner.sh, which does everything and whose last line starts it. It is plain text on purpose: a person
+can read on the stick what a node will run. Compressing would save little, would need bzip2 or xz, which a minimal
+Debian lacks, or gzip, whose output differs between implementations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ventoy_kit.fleet.hooks import HookSpec, ParamValue
+
+LIMIT = 1 << 20
+"""Most bytes of the script: the Proxmox installer cuts a longer first-boot script without an error."""
+
+
+class RunnerTooLargeError(ValueError):
+    """The script would be longer than LIMIT."""
+
+    def __init__(self, node: str, size: int) -> None:
+        super().__init__(f"the first-boot script of {node} has {size} bytes, more than {LIMIT}")
+        self.node, self.size = node, size
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerTexts:
+    """The texts of hooks/_runner that every node's script holds.
+
+    Attributes:
+        runner: runner.sh.
+        library: library.sh, the helpers that hooks read.
+        unit: unit.service.
+    """
+
+    runner: str
+    library: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerNode:
+    """Whom the script is for; only shown, never used to decide. `generation` is that of the payload."""
+
+    name: str
+    fleet: str
+    title: str
+    generation: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerHook:
+    """A hook with its checked parameters: all that check_params returned, defaults included."""
+
+    spec: HookSpec
+    params: Mapping[str, ParamValue]
+
+    @property
+    def digest(self) -> str:
+        """Identifies script and parameters: a stamp on the node holds it, so a change of either runs anew."""
+        content = self.spec.script.encode() + b"\0" + _assignments(self.params).encode()
+        return hashlib.sha256(content).hexdigest()[:16]
+
+
+def render_runner(texts: RunnerTexts, node: RunnerNode, hooks: Sequence[RunnerHook]) -> bytes:
+    """The first-boot script of one node.
+
+    Args:
+        texts: the files of hooks/_runner.
+        node: whose script it is.
+        hooks: its hooks in the order in which they run (see fleet.hooks.in_order), each name once.
+
+    Returns:
+        The script, to be started as `first-boot install` (Debian) or with Proxmox's argument `fully-up`.
+
+    Raises:
+        RunnerTooLargeError: it would be longer than LIMIT.
+        ValueError: a hook stands twice.
+    """
+    names = [hook.spec.name for hook in hooks]
+    if len(set(names)) < len(names):
+        raise ValueError(f"a hook of {node.name} stands twice: {', '.join(names)}")
+    shebang, body = texts.runner.split("\n", 1)
+    parts = [
+        f"{shebang}\n# Made by ventoy-kit. The node's data comes first, the first-boot runner after it.\n",
+        f"VK_NODE={shlex.quote(node.name)}\nVK_FLEET={shlex.quote(node.fleet)}\nVK_TITLE={shlex.quote(node.title)}\n",
+        f"VK_GENERATION={shlex.quote(node.generation)}\nVK_HOOKS={shlex.quote(' '.join(names))}\n",
+        _facts(hooks),
+        "unit_text() {\n" + _here("cat", texts.unit) + "}\n",
+        _files(texts.library, hooks),
+        body,
+    ]
+    script = "".join(parts).encode()
+    if len(script) > LIMIT:
+        raise RunnerTooLargeError(node.name, len(script))
+    return script
+
+
+def _facts(hooks: Sequence[RunnerHook]) -> str:
+    """The shell function that sets HOOK_* variables for a hook's name."""
+    lines = ["hook_facts() {", '    case "$1" in']
+    for hook in hooks:
+        spec = hook.spec
+        systems = " ".join(
+            f"{family}:{major}" for family, majors in sorted(spec.systems.items()) for major in majors
+        )
+        facts = {
+            "DIGEST": hook.digest,
+            "TIMEOUT": str(spec.timeout),
+            "NETWORK": _yes(spec.needs_network),
+            "REBOOT": _yes(spec.needs_reboot),
+            "DESTRUCTIVE": _yes(spec.destructive),
+            "AFTER": " ".join(spec.after),
+            "SYSTEMS": systems,
+        }
+        lines.append(
+            f"    {spec.name}) " + " ".join(f"HOOK_{k}={shlex.quote(v)}" for k, v in facts.items()) + " ;;"
+        )
+    lines += ["    *) return 1 ;;", "    esac", "}", ""]
+    return "\n".join(lines)
+
+
+def _files(library: str, hooks: Sequence[RunnerHook]) -> str:
+    """The shell function that writes all files into the folder named by its argument."""
+    parts = ["put_files() {\n", _here('cat >"$1/library.sh"', library)]
+    for hook in hooks:
+        folder = f"$1/hooks/{hook.spec.name}"
+        parts += [
+            f'mkdir -p "{folder}"\n',
+            _here(f'cat >"{folder}/parameters"', _assignments(hook.params)),
+            _here(f'cat >"{folder}/hook.sh"', hook.spec.script),
+            f'chmod 0700 "{folder}/hook.sh"\n',
+        ]
+    return "".join([*parts, "}\n"])
+
+
+def _assignments(params: Mapping[str, ParamValue]) -> str:
+    """The file of parameters: each an exported variable, quoted so that any text is only data."""
+    return "".join(
+        f"export VK_PARAM_{name.upper()}\nVK_PARAM_{name.upper()}={shlex.quote(_text(value))}\n"
+        for name, value in sorted(params.items())
+    )
+
+
+def _text(value: ParamValue) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "\n".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 - a plain conversion
+    return "yes" if value else "no"
+
+
+def _here(command: str, text: str) -> str:
+    """A command that reads `text`, which ends with a line end or is empty, from a quoted here-document."""
+    mark = "VK_END_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{command} <<'{mark}'\n{text}{mark}\n"

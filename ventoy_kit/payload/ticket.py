@@ -1,0 +1,26 @@
+"""Tickets: the small files that Ventoy's template menu offers, and the archive's side of the same facts.
+
+A ticket holds no answer. It names a node (or `auto`) and the generation of the archive that it belongs to. It holds no
+`$`: Ventoy expands `$$NAME$$` and would stop at the keyboard (ventoy_cmd.c, auto install variables).
+"""
+
+from __future__ import annotations
+
+AUTO = "auto"
+"""The ticket with which the boot hook finds the node by the machine's identity."""
+
+
+def ticket_line(fleet: str, generation: str, image: str, node: str) -> str:
+    """The one line that the boot hook reads; a comment in both a preseed and a plain ticket."""
+    return f"# ventoy-kit-ticket format=1 fleet={fleet} generation={generation} image={image} node={node} arming=none"
+
+
+def plain_ticket(line: str, node: str) -> bytes:
+    """The ticket of an image whose installer does not read it: the ticket line, and words for people."""
+    what = "the node that this machine is" if node == AUTO else f"the node {node}"
+    lines = (
+        f"# ventoy-kit: installs {what}, after its name was typed at the machine.",
+        "# The answers are in the injection archive of the same generation.",
+        line,
+    )
+    return ("\n".join(lines) + "\n").encode()

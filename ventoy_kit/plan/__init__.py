@@ -1,0 +1,1 @@
+"""What will exist: Fleet and Inputs become a Plan. Pure."""

@@ -1,0 +1,71 @@
+"""Rules that need the fleet and the images together."""
+
+from ventoy_kit.report import Rule, Severity
+
+NO_FAMILY = Rule(
+    "VK-A10",
+    "A node installs from an image that can install unattended",
+    "Answers exist for the Proxmox installers and for the Debian installer.",
+)
+FILESYSTEM = Rule(
+    "VK-A11",
+    "The filesystem is one that the image's installer offers",
+    "Proxmox VE offers ext4, xfs, zfs and btrfs; the Debian installer ext4, xfs and btrfs.",
+)
+OPTION = Rule(
+    "VK-A12",
+    "An install option fits the image and the filesystem",
+    "The installer refuses options of another filesystem, and an option that does nothing would be a broken promise.",
+)
+DEBIAN_DISKS = Rule(
+    "VK-A13",
+    "A Debian node has one system disk",
+    "The Debian family installs to one disk. Mark the others `data` or `keep`.",
+)
+GATEWAY_NEEDED = Rule(
+    "VK-A14",
+    "The node's network has a gateway and a name server",
+    "The Proxmox installer demands both for a static address (answer file, section network).",
+)
+HOOK_SYSTEM = Rule(
+    "VK-A15",
+    "A hook supports the system that the node installs",
+    "Each hook says in its hook.yaml for which systems and releases it was written.",
+)
+FILE_NAME = Rule(
+    "VK-A16",
+    "An ISO's file name is safe for Ventoy",
+    "Only letters, digits, dot, hyphen and underscore, at most 120 characters, ending in .iso: blanks and other "
+    "characters have broken Ventoy's boot of several systems.",
+)
+SAME_FILE_NAME = Rule(
+    "VK-A17", "ISO files have different names", "Both would be written to the same place on the stick."
+)
+MIRROR_NEEDED = Rule(
+    "VK-A18",
+    "A Debian node knows where its packages come from",
+    "The netinst and netboot images bring no whole system along; the installer would stop and ask for a mirror. "
+    "The list of mirrors is on www.debian.org/mirror/list.",
+)
+PASSWORD_NEEDED = Rule(
+    "VK-A19",
+    "A Debian node has a root password",
+    "The installer asks for one otherwise. A hash that nobody knows the password of is fine: `!` is not.",
+)
+VOTES = Rule(
+    "VK-C02",
+    "Expected votes agree with the cluster's nodes",
+    "Each node that installs Proxmox VE has one vote. A wrong number makes quorum too easy or impossible.",
+)
+MEMBERS = Rule(
+    "VK-C03",
+    "A cluster has members",
+    "A cluster is made of the nodes that install Proxmox VE; with none, nothing would form it.",
+)
+EVEN_VOTES = Rule(
+    "VK-C04",
+    "A cluster has an odd number of votes",
+    "With an even number, one more vote is needed for quorum than with one node less, and nothing is gained: four "
+    "nodes survive the loss of one, as three do.",
+    Severity.WARNING,
+)

@@ -1,0 +1,101 @@
+"""Fleet and Inputs to Plan: defaults applied, references resolved, everything in one fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order
+from ventoy_kit.fleet.schema import Fleet, Node
+from ventoy_kit.plan.inputs import Inputs, IsoFile
+from ventoy_kit.plan.model import (
+    AddressPlan,
+    DiskPlan,
+    HookPlan,
+    IdentityPlan,
+    ImagePlan,
+    NodePlan,
+    Plan,
+)
+
+
+def compose(fleet: Fleet, inputs: Inputs) -> Plan:
+    """Make the plan of a fleet that `check_fleet` and `check_plan` found without errors.
+
+    Args:
+        fleet: the fleet.
+        inputs: what was gathered for it; an ISO for every image, a hash for every secret in use.
+    """
+    used = {n.install.image or fleet.defaults.image for n in fleet.nodes.values()}
+    images = tuple(
+        _image(name, fleet.images[name].title, inputs.isos[name], used=name in used)
+        for name in sorted(fleet.images)
+    )
+    nodes = tuple(_node(fleet, name, fleet.nodes[name], inputs) for name in sorted(fleet.nodes))
+    return Plan(fleet.fleet, fleet.title or fleet.fleet, images, nodes)
+
+
+def _image(name: str, title: str | None, iso: IsoFile, *, used: bool) -> ImagePlan:
+    return ImagePlan(
+        id=name,
+        title=title or _menu_title(iso.facts.title),
+        file_name=iso.path.name,
+        facts=iso.facts,
+        sha256=iso.sha256,
+        delivery="overlay" if used else "none",
+        origin="stand-in, cannot boot" if iso.facts.stand_in else "local file, signature not checked",
+    )
+
+
+def _menu_title(title: str) -> str:
+    """An ISO's own title as Ventoy's menu can show it: quotes and dollars would end up inside a GRUB string."""
+    return "".join(c for c in title if c not in '"$\\`')[:80].strip()
+
+
+def _node(fleet: Fleet, name: str, node: Node, inputs: Inputs) -> NodePlan:
+    secret = fleet.defaults.root_password
+    return NodePlan(
+        name=name,
+        title=node.title,
+        role=node.role,
+        model=node.model,
+        image=node.install.image or fleet.defaults.image or "",
+        domain=fleet.defaults.domain,
+        locale=fleet.locale,
+        mailto=fleet.contact.email,
+        ssh_keys=fleet.ssh_keys,
+        mirror=fleet.defaults.debian_mirror,
+        root_hash=inputs.password_hashes[secret] if secret is not None else None,
+        identity=IdentityPlan(
+            serial=node.identity.serial,
+            uuid=node.identity.uuid,
+            macs=tuple(sorted(nic.mac for nic in node.hardware.nics.values())),
+        ),
+        address=_address(fleet, node),
+        disks=tuple(
+            DiskPlan(n, d.use, d.serial, d.wwn, d.model, d.size, d.pool)
+            for n, d in sorted(node.disks.items())
+        ),
+        install=node.install,
+        hooks=_hooks(fleet, node, inputs.library.hooks),
+    )
+
+
+def _address(fleet: Fleet, node: Node) -> AddressPlan:
+    interface = node.network.address
+    network = fleet.networks[node.network.network or fleet.defaults.network or ""]
+    return AddressPlan(
+        nic=node.network.nic,
+        mac=node.hardware.nics[node.network.nic].mac,
+        cidr=str(interface),
+        ip=str(interface.ip),
+        netmask=str(interface.netmask),
+        gateway=None if network.gateway is None else str(network.gateway),
+        dns=tuple(str(d) for d in network.dns),
+    )
+
+
+def _hooks(fleet: Fleet, node: Node, hooks: Mapping[str, HookSpec]) -> tuple[HookPlan, ...]:
+    """The hooks of `defaults` and of the node, in the order in which they run."""
+    uses = {use.name: use for use in (*fleet.defaults.hooks, *node.hooks)}
+    ordered, _ = in_order([hooks[name] for name in uses], ())
+    return tuple(HookPlan(spec, check_params(spec, uses[spec.name].params, ())[0]) for spec in ordered)

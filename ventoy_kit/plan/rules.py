@@ -1,0 +1,183 @@
+"""Rules that need the fleet and what its images are. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+
+from ventoy_kit.fleet import codes as fleet_codes
+from ventoy_kit.fleet.hooks import HookSpec
+from ventoy_kit.fleet.schema import Fleet, HookUse, Install, Node
+from ventoy_kit.images.facts import IsoFacts
+from ventoy_kit.images.menu import derive_toolbox_menu
+from ventoy_kit.images.suit import check_image
+from ventoy_kit.plan import codes
+from ventoy_kit.report import Finding, Path, Report
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,115}\.iso", re.IGNORECASE)
+PRODUCTS = ("proxmox-ve", "proxmox-backup-server", "proxmox-mail-gateway", "debian")
+"""Image names that say what the image must be; any other name takes what the ISO says."""
+
+FILESYSTEMS = {"proxmox": ("ext4", "xfs", "zfs", "btrfs"), "debian": ("ext4", "xfs", "btrfs")}
+
+
+def check_plan(fleet: Fleet, isos: Mapping[str, IsoFacts], hooks: Mapping[str, HookSpec]) -> Report:
+    """Check the fleet against its images.
+
+    Args:
+        fleet: a fleet without errors of its own.
+        isos: what each image is, by id; images that could not be read are absent and have findings already.
+        hooks: hooks at hand, by name.
+    """
+    report = Report()
+    report.extend(_file_names(fleet))
+    members = 0
+    for name, node in fleet.nodes.items():
+        at: Path = ("nodes", name)
+        image = node.install.image or fleet.defaults.image
+        facts = isos.get(image or "")
+        if facts is None:
+            continue
+        report.extend(_node(fleet, node, facts, at))
+        report.extend(_hook_systems(fleet, node, facts, at, hooks))
+        members += facts.product == "proxmox-ve"
+    for image, facts in isos.items():
+        if any((n.install.image or fleet.defaults.image) == image for n in fleet.nodes.values()):
+            report.extend(_automation(image, facts))
+    if len(isos) == len(fleet.images):
+        report.extend(_votes(fleet, members))
+    return report
+
+
+def _automation(image: str, facts: IsoFacts) -> Iterator[Finding]:
+    """Whether an image that nodes install from can do that."""
+    path: Path = ("images", image, "path")
+    if facts.family is None or facts.product is None:
+        yield codes.NO_FAMILY.finding(
+            f"`{facts.title}` cannot install unattended",
+            "Use a Proxmox ISO of release 8.4 or newer or a Debian installer ISO, or let no node install from it.",
+            path=path,
+        )
+        return
+    product = image if image in PRODUCTS else facts.product
+    yield from check_image(facts, product=product, stand_in_allowed=True, path=path)
+    yield from derive_toolbox_menu(facts, path=path)[1]
+
+
+def _file_names(fleet: Fleet) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for image, spec in fleet.images.items():
+        name = PurePath(spec.path).name
+        path: Path = ("images", image, "path")
+        if not SAFE_NAME.fullmatch(name):
+            yield codes.FILE_NAME.finding(
+                f"`{name}` is not a safe file name", "Rename the file as its vendor names it.", path=path
+            )
+        if name.lower() in seen:
+            yield codes.SAME_FILE_NAME.finding(
+                f"`{name}` is also the file name of `{seen[name.lower()]}`",
+                "Rename one of the two files.",
+                path=path,
+            )
+        seen[name.lower()] = image
+
+
+def _node(fleet: Fleet, node: Node, facts: IsoFacts, at: Path) -> Iterator[Finding]:
+    if facts.family is None:
+        return
+    install, path = node.install, (*at, "install")
+    offered = FILESYSTEMS[facts.family]
+    if install.filesystem not in offered:
+        yield codes.FILESYSTEM.finding(
+            f"the {facts.title} installer does not offer {install.filesystem}",
+            f"Use one of {', '.join(offered)}.",
+            path=(*path, "filesystem"),
+        )
+    for option, reason in _unfit_options(install, facts):
+        yield codes.OPTION.finding(f"`{option}` {reason}", "Remove it.", path=(*path, option), on_key=True)
+    if facts.family == "debian":
+        yield from _debian_sources(fleet, facts, at)
+    if facts.family == "debian" and sum(d.use == "system" for d in node.disks.values()) > 1:
+        yield codes.DEBIAN_DISKS.finding(
+            "more than one system disk",
+            "Leave one disk with `use: system`.",
+            path=(*at, "disks"),
+            on_key=True,
+        )
+    if facts.family == "proxmox":
+        if install.filesystem == "btrfs" and install.raid is None:
+            yield fleet_codes.RAID_NEEDED.finding("btrfs needs a RAID level", "Add `raid: raid0`.", path=path)
+        net_name = node.network.network or fleet.defaults.network or ""
+        net = fleet.networks.get(net_name)
+        if net is not None and (net.gateway is None or not net.dns):
+            what = "gateway" if net.gateway is None else "name server"
+            yield codes.GATEWAY_NEEDED.finding(
+                f"network `{net_name}` has no {what}", "Add it.", path=("networks", net_name), on_key=True
+            )
+
+
+def _debian_sources(fleet: Fleet, facts: IsoFacts, at: Path) -> Iterator[Finding]:
+    if fleet.defaults.debian_mirror is None and facts.medium != "dvd":
+        yield codes.MIRROR_NEEDED.finding(
+            f"{facts.title} needs a mirror", "Add `debian_mirror:` under `defaults`.", path=(*at, "install")
+        )
+    if fleet.defaults.root_password is None:
+        yield codes.PASSWORD_NEEDED.finding(
+            "no root password is given", "Add `root_password:` under `defaults`.", path=(*at, "install")
+        )
+
+
+def _unfit_options(install: Install, facts: IsoFacts) -> Iterator[tuple[str, str]]:
+    given = {k for k in ("lvm", "zfs", "btrfs", "layout", "swap") if getattr(install, k) is not None}
+    given |= {"packages"} if install.packages else set()
+    if facts.family == "proxmox":
+        fitting = {"ext4": {"lvm"}, "xfs": {"lvm"}, "zfs": {"zfs"}, "btrfs": {"btrfs"}}[install.filesystem]
+        why = f"does nothing on {facts.title} with {install.filesystem}"
+    else:
+        fitting = {"layout", "swap", "packages"}
+        why = "does nothing on Debian"
+        given |= {"raid"} if install.raid is not None and install.filesystem == "btrfs" else set()
+    yield from ((option, why) for option in sorted(given - fitting))
+
+
+def _hook_systems(
+    fleet: Fleet, node: Node, facts: IsoFacts, at: Path, hooks: Mapping[str, HookSpec]
+) -> Iterator[Finding]:
+    uses: list[tuple[HookUse, Path]] = [
+        (u, ("defaults", "hooks", n)) for n, u in enumerate(fleet.defaults.hooks)
+    ]
+    uses += [(u, (*at, "hooks", n)) for n, u in enumerate(node.hooks)]
+    for use, path in uses:
+        spec = hooks.get(use.name)
+        if spec is None or facts.product is None or spec.supports(facts.product, facts.release or ""):
+            continue
+        yield codes.HOOK_SYSTEM.finding(
+            f"hook `{use.name}` does not support {facts.product} {facts.release or ''}".rstrip(),
+            "Remove it from this node.",
+            path=(*path, "name"),
+        )
+
+
+def _votes(fleet: Fleet, members: int) -> Iterator[Finding]:
+    cluster = fleet.cluster
+    if cluster is None:
+        return
+    if members == 0:
+        yield codes.MEMBERS.finding(
+            "no node installs Proxmox VE", "Remove `cluster`, or install it.", path=("cluster",), on_key=True
+        )
+        return
+    if cluster.expected_votes is not None and cluster.expected_votes != members:
+        yield codes.VOTES.finding(
+            f"expected_votes is {cluster.expected_votes}, but {members} nodes install Proxmox VE",
+            f"Write {members}, or remove the line.",
+            path=("cluster", "expected_votes"),
+        )
+    if members % 2 == 0:
+        yield codes.EVEN_VOTES.finding(
+            f"the cluster has {members} votes",
+            "Add a node or a QDevice, or know that it survives no more than with one node less.",
+            path=("cluster",),
+            on_key=True,
+        )
