@@ -64,7 +64,7 @@ refuse() {
         if ! dialog error "ventoy-kit: nothing is installed (${VK_CODE})" "${text}"; then
             vk_log "the dialog was not shown or was left: ${VK_CODE}"
         fi
-        sleep 2
+        sleep 1
     done
 }
 
@@ -171,6 +171,8 @@ vk_resolve_disks "${VK_NODE}" || refuse
 ask_name || refuse
 hide_disks || refuse
 set_answers || refuse
+# For debian-late.sh, which runs when the system is installed.
+printf '%s\n' "${VK_NODE}" >"${VK_RUN}/node" || { vk_fail VK-B51 'The node cannot be noted.' || refuse; }
 vk_log "node ${VK_NODE} is handed to the partitioner: ${VK_DISKS}"
 trap - EXIT
 exit 0

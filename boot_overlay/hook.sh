@@ -56,7 +56,7 @@ lines_of() (
     grep -nE -e "$1" "$2" | grep -vE '^[0-9]+:[[:blank:]]*#' | cut -d : -f 1
 )
 
-# expected_init FILE: is it the init of a Proxmox VE installer as the step needs it? LINE becomes the number of
+# expected_init FILE: is it the init of a Proxmox installer as the step needs it? LINE becomes the number of
 # its switch_root line. Every pattern must be there exactly once and in this order.
 expected_init() {
     why=''
@@ -98,8 +98,8 @@ patch_init() {
         vk_fail VK-B08 '/init is no ordinary program.'
         return 1
     fi
-    if ! grep -qiE "^PRODUCT=['\"]?pve['\"]?[[:blank:]]*\$" /.cd-info; then
-        vk_fail VK-B08 'The medium does not say that it is a Proxmox VE installer.'
+    if ! grep -qiE "^PRODUCT=['\"]?(pve|pbs|pmg)['\"]?[[:blank:]]*\$" /.cd-info; then
+        vk_fail VK-B08 'The medium does not say that it is a Proxmox installer.'
         return 1
     fi
     expected_init /init || return 1

@@ -14,11 +14,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """What is known of a file without reading it: size in bytes, time of change in ns, inode."""
+    """What is known of a file without reading it: size in bytes, time of change in ns, inode.
+
+    `shared` says that others than its owner may read it; False where the system has no such permissions.
+    """
 
     size: int
     mtime_ns: int
     inode: int
+    shared: bool = False
 
 
 class Files(Protocol):

@@ -7,7 +7,7 @@ in some other file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -28,7 +28,8 @@ class Place:
     """A position in a text file. Lines and columns count from 1; columns count characters.
 
     `length` is the number of characters to underline in the excerpt, at least 1. `excerpt` holds
-    (line number, text) pairs around the position.
+    (line number, text) pairs around the position; `caret` is the column of the position in those texts, which
+    differs from `column` where a long line was cut.
     """
 
     file: str
@@ -36,6 +37,7 @@ class Place:
     column: int | None = None
     length: int = 1
     excerpt: tuple[tuple[int, str], ...] = ()
+    caret: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,13 @@ class Report:
         return any(f.severity is Severity.ERROR for f in self.findings)
 
     def located(self, locate: Callable[[Path, bool], Place | None]) -> Report:
-        """A copy with places filled in for findings that name a path; sorted by position, unplaced last."""
+        """A copy with places filled in for findings that name a path; sorted by position, unplaced last.
+
+        What is wrong in a default is found once for each node that has it, and shown once.
+        """
         placed = [
             replace(f, place=locate(f.path, f.on_key)) if f.place is None and f.path is not None else f
-            for f in self
+            for f in dict.fromkeys(self)
         ]
         placed.sort(key=_position)
         return Report(placed)
@@ -123,7 +128,11 @@ def _position(finding: Finding) -> tuple[int, str, int, int]:
     return (0, place.file, place.line or 0, place.column or 0)
 
 
-def place_in(text_lines: list[str], file: str, line: int, column: int, length: int = 1) -> Place:
+EXCERPT_WIDTH = 120
+"""Characters of a line that an excerpt shows; of a longer one the part around the position."""
+
+
+def place_in(text_lines: Sequence[str], file: str, line: int, column: int, length: int = 1) -> Place:
     """A place with an excerpt: the line itself and one line before it.
 
     Args:
@@ -131,12 +140,24 @@ def place_in(text_lines: list[str], file: str, line: int, column: int, length: i
         file: how the file is named to the user.
         line: line number from 1.
         column: column from 1, in characters.
-        length: characters to underline; cut at the end of the line.
+        length: characters to underline; cut at the end of the line or of what is shown of it.
     """
-    shown = [(n, text_lines[n - 1]) for n in (line - 1, line) if 1 <= n <= len(text_lines)]
     here = text_lines[line - 1] if 1 <= line <= len(text_lines) else ""
-    room = max(1, len(here) - column + 1)
-    return Place(file, line, column, max(1, min(length, room)), tuple(shown))
+    start = 0 if len(here) <= EXCERPT_WIDTH else max(0, column - 1 - EXCERPT_WIDTH // 2)
+    shown = tuple(
+        (n, _window(text_lines[n - 1], start)) for n in (line - 1, line) if 1 <= n <= len(text_lines)
+    )
+    room = max(1, min(len(here), start + EXCERPT_WIDTH) - column + 1)
+    caret = column - start + (1 if start else 0)
+    return Place(file, line, column, max(1, min(length, room)), shown, caret)
+
+
+def _window(text: str, start: int) -> str:
+    """The part of a line that an excerpt shows, with an ellipsis where something was cut off."""
+    end = start + EXCERPT_WIDTH
+    return ("\N{HORIZONTAL ELLIPSIS}" if start else "") + (
+        text[start:] if len(text) <= end else text[start:end] + "\N{HORIZONTAL ELLIPSIS}"
+    )
 
 
 def dotted(path: Path) -> str:

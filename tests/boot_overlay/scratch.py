@@ -169,7 +169,7 @@ class Scratch:
         self.minor += 16
         self.write(f"{base}/size", f"{size // 512}\n")
         self.write(f"{base}/ro", "0\n")
-        self.write(f"{base}/dev", f"259:{self.minor}\n")
+        self.write(f"{base}/dev", f"240:{self.minor}\n")
         if device:
             (self.path / base / "device").mkdir()
             if model is not None:
@@ -186,11 +186,11 @@ class Scratch:
         for number in range(1, partitions + 1):
             part = f"{name}p{number}" if name.startswith("nvme") else f"{name}{number}"
             self.write(f"{base}/{part}/partition", f"{number}\n")
-            self.write(f"{base}/{part}/dev", f"259:{self.minor + number}\n")
+            self.write(f"{base}/{part}/dev", f"240:{self.minor + number}\n")
         for attribute, value in attributes.items():
             self.write(f"{base}/{attribute}", f"{value}\n")
         if node:
-            os.mknod(self.path / "dev" / name, stat.S_IFBLK | 0o600, os.makedev(259, self.minor))
+            os.mknod(self.path / "dev" / name, stat.S_IFBLK | 0o600, os.makedev(240, self.minor))
 
     def stick(self, name: str = "sdz", output: str | None = None) -> None:
         """The Ventoy stick, with what Ventoy's own tool prints of it."""
@@ -204,7 +204,7 @@ class Scratch:
         """A device-mapper device `label` that stands on the disk or partition `over`, a folder below /sys/block."""
         self.minor += 16
         self.write(f"sys/block/{name}/size", "1000000\n")
-        self.write(f"sys/block/{name}/dev", f"252:{self.minor}\n")
+        self.write(f"sys/block/{name}/dev", f"241:{self.minor}\n")
         self.write(f"sys/block/{name}/dm/name", f"{label}\n")
         (self.path / f"sys/block/{over}/holders/{name}").mkdir(parents=True)
 

@@ -97,7 +97,7 @@ def test_an_unexpected_init_is_left_alone(root: Scratch, text: str, why: str):
     assert why in output
 
 
-@pytest.mark.parametrize("info", ["PRODUCT='pbs'\n", "", "XPRODUCT='pve'\n", None])
+@pytest.mark.parametrize("info", ["PRODUCT='pdm'\n", "", "XPRODUCT='pve'\n", None])
 def test_another_product_is_left_alone(root: Scratch, info: str | None):
     with_init(root)
     if info is None:
@@ -107,6 +107,14 @@ def test_another_product_is_left_alone(root: Scratch, info: str | None):
     root.hook()
     assert root.read("init") == PROXMOX_INIT
     assert root.refusal() == "VK-B08"
+
+
+@pytest.mark.parametrize("info", ["PRODUCT=PVE\n", "A='b'\nPRODUCT='pbs'\n", 'PRODUCT="pmg"\n'])
+def test_the_sister_products_have_the_same_init(root: Scratch, info: str):
+    with_init(root)
+    root.write(".cd-info", info)
+    root.hook()
+    assert STEP in root.read("init")
 
 
 def test_an_init_that_is_a_link_is_left_alone(root: Scratch):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tests.boot_overlay.scratch import SCRIPTS, Scratch
-from ventoy_kit.fleet.placeholders import PLACEHOLDER_TEXTS, SHARED_UUIDS
+from ventoy_kit.fleet.placeholders import PLACEHOLDER_TEXTS, is_placeholder_serial
 
 ALL = sorted(SCRIPTS.glob("*.sh"))
 
@@ -39,17 +39,32 @@ def test_scripts_use_no_applet_that_the_debian_installer_lacks():
 @pytest.mark.needs_root
 @pytest.mark.needs_tool("busybox", "chroot")
 def test_placeholders_are_those_of_the_fleet_file(root: Scratch):
-    placeholders = [
+    body = (SCRIPTS / "lib.sh").read_text().split("vk_placeholder() (")[1].split("esac")[0]
+    listed = {
+        word
+        for line in re.findall(r"^ +([a-z0-9 |]+)\) exit 0 ;;", body, re.MULTILINE)
+        for word in line.split(" | ")
+    }
+    assert listed == PLACEHOLDER_TEXTS
+    values = [
         *PLACEHOLDER_TEXTS,
-        *SHARED_UUIDS,
         "Default string",
         "To Be Filled By O.E.M.",
         "0",
         "",
         "0000-0000",
+        "None",
+        "....",
+        "xxxxxxx",
     ]
-    placeholders += ["FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "None", "....", "Not Specified", "xxxxxxx"]
-    real = ["SN-1", "7QK9F53", "4c4c4544-0031-3510-8057-b4c04f4d3533", "VMware-56 4d", "01"]
+    values += [
+        "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+        "03000200-0400-0500-0006-000700080009",
+        "Not Specified",
+    ]
+    values += ["SN-1", "7QK9F53", "4c4c4544-0031-3510-8057-b4c04f4d3533", "VMware-56 4d", "01", "none1"]
     script = '. /ventoy-kit/lib.sh; while IFS= read -r v; do vk_placeholder "$v" && echo yes || echo no; done </tmp/v'
-    root.write("tmp/v", "".join(f"{v}\n" for v in placeholders + real))
-    assert root.shell(script).stdout.split() == ["yes"] * len(placeholders) + ["no"] * len(real)
+    root.write("tmp/v", "".join(f"{v}\n" for v in values))
+    expected = ["yes" if is_placeholder_serial(v) else "no" for v in values]
+    assert root.shell(script).stdout.split() == expected
+    assert expected[-6:] == ["no"] * 6

@@ -5,35 +5,34 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ventoy_kit import __version__
-from ventoy_kit.app import codes
 from ventoy_kit.app.check import wipe_table
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Heading, Next, Outcome
 from ventoy_kit.app.stage_view import plan_result, plan_table
-from ventoy_kit.app.workspace import Workspace, load_workspace
-from ventoy_kit.edge.files import HostFiles, sha256_of
+from ventoy_kit.app.workspace import Workspace, load_workspace, unwritable
+from ventoy_kit.edge.files import HostFiles, make_folder, sha256_of, storage_error
 from ventoy_kit.edge.state import load_state, save_state
 from ventoy_kit.edge.stick_files import StickFolder
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.gather.isos import digest_isos
 from ventoy_kit.gather.secrets import SecretSources, gather_hashes
-from ventoy_kit.payload.model import Manifest, Payload
+from ventoy_kit.payload.model import Payload
 from ventoy_kit.payload.render import render_payload
 from ventoy_kit.plan.compose import compose
 from ventoy_kit.plan.inputs import Inputs, IsoFile
 from ventoy_kit.plan.model import Plan
 from ventoy_kit.ports import Progress
-from ventoy_kit.report import Place, Report
+from ventoy_kit.report import Report
 from ventoy_kit.stick.apply import apply_plan, survey
-from ventoy_kit.stick.reconcile import TEMPORARY, StagePlan, reconcile
-from ventoy_kit.stick.ventoy_config import Obj, dump_config, merge_config
+from ventoy_kit.stick.reconcile import TEMPORARY, Found, StagePlan, reconcile
+from ventoy_kit.stick.ventoy_config import merge_config
+from ventoy_kit.stick.ventoy_text import Obj, dump_config
 
 BUILD_FOLDER = "build"
 INDEX = "payload.json"
@@ -63,14 +62,15 @@ def build(file: Path, host: Host, *, dry_run: bool = False) -> Outcome:
     workspace = load_workspace(file, host)
     if workspace.fleet is None or workspace.report.has_errors:
         return Outcome("build", workspace.located())
-    problem = _unwritable(workspace.base)
+    problem = unwritable(workspace.base)
+    problem.extend(unwritable(workspace.base / BUILD_FOLDER) if not problem.has_errors else ())
     if problem.has_errors:
         return Outcome("build", workspace.located(problem))
     rendered, found = render(workspace, workspace.fleet, host, remember=not dry_run)
     if rendered is None:
         return Outcome("build", workspace.located(found))
     report = workspace.located(found)
-    folder = StickFolder(workspace.base / BUILD_FOLDER, TEMPORARY)
+    folder = StickFolder(workspace.base / BUILD_FOLDER, TEMPORARY, private=True)
     stage_plan, found = _write(rendered, folder, workspace, dry_run=dry_run)
     report.extend(found)
     if stage_plan is None:
@@ -110,8 +110,11 @@ class _DigestCache:
         self.before = dict(self.known)
 
     def of(self, path: Path) -> str:
-        """The digest, read from the file unless it is unchanged since it was last read."""
-        stat = HostFiles().stat(path)
+        """The digest, read from the file unless it is unchanged since it was last read; StorageError if it is gone."""
+        try:
+            stat = HostFiles().stat(path)
+        except OSError as error:
+            raise storage_error("read", path, error) from error
         key = [stat.size, stat.mtime_ns, stat.inode]
         entry = self.known.get(str(path))
         if isinstance(entry, dict) and entry.get("stat") == key and isinstance(entry.get("sha256"), str):
@@ -128,59 +131,42 @@ class _DigestCache:
             save_state(self.base, "digests", self.known)
 
 
-def _unwritable(base: Path) -> Report:
-    folder = base / BUILD_FOLDER
-    target = folder if folder.exists() else base
-    report = Report()
-    if not os.access(target, os.W_OK | os.X_OK) or (folder.exists() and not folder.is_dir()):
-        report.add(
-            codes.NOT_WRITABLE.finding(
-                f"{target} cannot be written to",
-                "Run the command as its owner, or move the fleet file.",
-                place=Place(str(target)),
-            )
-        )
-    return report
-
-
 def _write(
     rendered: Rendered, folder: StickFolder, workspace: Workspace, *, dry_run: bool
 ) -> tuple[StagePlan | None, Report]:
     """Bring the build folder up to date, with the code that brings a stick up to date."""
     payload = rendered.payload
-    manifest = payload.manifest()
-    iso_paths = {i.path for i in payload.isos}
-    own = Manifest(
-        payload.fleet,
-        payload.generation,
-        tuple(e for e in manifest.entries if e.path not in iso_paths),
-        payload.config,
-    )
     merged, report = merge_config(Obj(), payload.config, {}, "ventoy.json")
     if merged is None:
         return None, report
-    if not dry_run:
-        folder.root.mkdir(mode=0o700, exist_ok=True)
+    if dry_run:
+        plan, _, problems = _compare(payload, folder, dump_config(merged))
+        report.extend(problems)
+        return plan, report
+    make_folder(folder.root, mode=0o700)
+    with folder.locked():
+        plan, found, problems = _compare(payload, folder, dump_config(merged))
+        report.extend(problems)
+        if plan is not None:
+            sources = {f.path: functools.partial(_blocks_of, f.data) for f in payload.files}
+            apply_plan(plan, found, folder, sources, Host().progress)
+            _write_index(rendered, folder, workspace)
+    return plan, report
+
+
+def _compare(payload: Payload, folder: StickFolder, config: bytes) -> tuple[StagePlan | None, Found, Report]:
+    """What the build folder holds against what it shall hold: everything but the ISOs."""
+    manifest = payload.manifest()
+    iso_paths = {i.path for i in payload.isos}
+    entries = tuple(e for e in manifest.entries if e.path not in iso_paths)
+    own = replace(manifest, entries=entries)
     silent = Host().progress
     try:
         found = survey(folder, own, filesystem=None, recheck=True, progress=silent)
     except ValueError:  # a build of another version: it is ours, so it is simply made anew
-        folder.remove(f"ventoy/{payload.fleet}/manifest.json")
-        found = survey(folder, own, filesystem=None, recheck=True, progress=silent)
-    plan, problems = reconcile(own, found, dump_config(merged))
-    report.extend(problems)
-    if plan is None or dry_run:
-        return plan, report
-    with folder.locked():
-        apply_plan(
-            plan,
-            found,
-            folder,
-            {f.path: functools.partial(_blocks_of, f.data) for f in payload.files},
-            silent,
-        )
-        _write_index(rendered, folder, workspace)
-    return plan, report
+        found = survey(folder, own, filesystem=None, recheck=True, progress=silent, ignore_manifest=True)
+    plan, report = reconcile(own, found, config)
+    return plan, found, report
 
 
 def _blocks_of(data: bytes) -> list[bytes]:

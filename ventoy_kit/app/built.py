@@ -8,10 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ventoy_kit.app.build import BUILD_FOLDER, INDEX, INDEX_FORMAT
-from ventoy_kit.edge.files import HostFiles
+from ventoy_kit.edge.files import source_chunks
 from ventoy_kit.payload.model import Manifest
+from ventoy_kit.ports import Files
 from ventoy_kit.report import Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
 from ventoy_kit.stick.apply import Source
@@ -26,8 +28,12 @@ class Built:
     stand_ins: tuple[str, ...]
 
 
-def load_built(fleet_file: Path) -> tuple[Built | None, Report]:
+def load_built(fleet_file: Path, files: Files) -> tuple[Built | None, Report]:
     """Read the build folder beside a fleet file.
+
+    Args:
+        fleet_file: the fleet file.
+        files: the host's files.
 
     Returns:
         The build, or None with findings VK-Z06 to VK-Z08: no build, an older fleet file, changed files.
@@ -36,9 +42,7 @@ def load_built(fleet_file: Path) -> tuple[Built | None, Report]:
     folder = fleet_file.parent / BUILD_FOLDER
     remedy = f"Run `ventoy-kit build{'' if fleet_file.name == 'fleet.yaml' else f' --fleet {fleet_file}'}`."
     try:
-        index = json.loads((folder / INDEX).read_bytes())
-        if index["format"] != INDEX_FORMAT:
-            raise ValueError("another format")
+        index = _read_index(files.read(folder / INDEX))
         manifest = Manifest.from_json(json.dumps(index["manifest"]).encode())
         isos = {str(k): Path(v) for k, v in index["isos"].items()}
         fleet_digest, stand_ins = str(index["fleet_sha256"]), tuple(index["stand_ins"])
@@ -52,25 +56,32 @@ def load_built(fleet_file: Path) -> tuple[Built | None, Report]:
             )
         )
         return None, report
-    report.extend(_stale(fleet_file, fleet_digest, remedy))
+    report.extend(_stale(fleet_file, fleet_digest, remedy, files))
     sources: dict[str, Source] = {}
     for entry in manifest.entries:
         path = isos.get(entry.path, folder / entry.path)
-        found = _check(path, entry.size, None if entry.path in isos else entry.sha256)
+        found = _check(path, entry.size, None if entry.path in isos else entry.sha256, files)
         if found is not None:
             report.add(
                 codes.BUILD_CHANGED.finding(
                     f"{path} {found} since it was built", remedy, place=Place(str(path))
                 )
             )
-        sources[entry.path] = functools.partial(HostFiles().chunks, path)
+        sources[entry.path] = functools.partial(source_chunks, path)
     return (None if report.has_errors else Built(manifest, sources, stand_ins)), report
 
 
-def _stale(fleet_file: Path, digest: str, remedy: str) -> Report:
+def _read_index(data: bytes) -> dict[str, Any]:
+    index = json.loads(data)
+    if index["format"] != INDEX_FORMAT:
+        raise ValueError("another format")
+    return dict(index)
+
+
+def _stale(fleet_file: Path, digest: str, remedy: str, files: Files) -> Report:
     report = Report()
     try:
-        now = hashlib.sha256(fleet_file.read_bytes()).hexdigest()
+        now = hashlib.sha256(files.read(fleet_file)).hexdigest()
     except OSError:
         now = ""
     if now != digest:
@@ -83,13 +94,13 @@ def _stale(fleet_file: Path, digest: str, remedy: str) -> Report:
     return report
 
 
-def _check(path: Path, size: int, sha256: str | None) -> str | None:
+def _check(path: Path, size: int, sha256: str | None, files: Files) -> str | None:
     """What is wrong with a file of the build. An ISO's digest is compared while it is copied, not here."""
     try:
-        if path.stat().st_size != size:
+        if files.stat(path).size != size:
             return "has another size"
-        if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        if sha256 is not None and hashlib.sha256(files.read(path)).hexdigest() != sha256:
             return "has other bytes"
     except OSError as error:
-        return f"cannot be read ({error.strerror})"
+        return f"cannot be read ({error.strerror or error})"
     return None

@@ -10,6 +10,7 @@ from ventoy_kit.app import codes
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Document, Outcome
 from ventoy_kit.app.workspace import Workspace, load_workspace
+from ventoy_kit.fleet.marks import read_marked
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.payload.checklist import render_checklist
@@ -58,3 +59,13 @@ def _plan(workspace: Workspace, fleet: Fleet) -> Plan:
         for name, facts in workspace.isos.items()
     }
     return compose(fleet, Inputs(workspace.library, isos, dict.fromkeys(fleet.secrets, "*")))
+
+
+def node_names(file: Path, host: Host) -> tuple[str, ...]:
+    """The node names of a fleet file, for completion in a shell; none if it cannot be read."""
+    try:
+        marked, _ = read_marked(host.files.read(file), str(file))
+    except OSError:
+        return ()
+    nodes = marked.value.get("nodes") if marked is not None and isinstance(marked.value, dict) else None
+    return tuple(sorted(str(name) for name in nodes)) if isinstance(nodes, dict) else ()

@@ -16,7 +16,7 @@ EXISTS = Rule(
 NOT_WRITABLE = Rule(
     "VK-U04",
     "A folder to write to can be written to",
-    "The folder of the fleet file receives `build/` and `.ventoy-kit/`.",
+    "The folder of the fleet file receives `build/` and `.ventoy-kit/`; `init` and `--create` write where they are told.",
 )
 CHOICE = Rule(
     "VK-U05",

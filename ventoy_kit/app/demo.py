@@ -13,10 +13,16 @@ from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome
 from ventoy_kit.app.stage import StageOptions, stage
 from ventoy_kit.app.start import init
+from ventoy_kit.app.workspace import unwritable
+from ventoy_kit.edge.files import exists, listing, make_folder, write_atomic
 from ventoy_kit.edge.iso import write_iso
+from ventoy_kit.edge.state import load_state
 from ventoy_kit.images.standin import BIOS_IMAGE, UEFI_IMAGE, standin_files
 from ventoy_kit.ports import Environment
 from ventoy_kit.report import Place, Report
+
+EXAMPLE_ENTRY = "root"
+"""Key of the example's one password; the variable that it comes from is in `_DemoEnvironment`."""
 
 STAND_INS = (
     ("proxmox-ve", "9.1-1", "iso/proxmox-ve_9.1-1.iso"),
@@ -42,27 +48,35 @@ def demo(folder: Path, host: Host) -> Outcome:
     Raises:
         MachineError: the folder cannot be written.
     """
-    host = replace(host, environment=_DemoEnvironment(host.environment, secrets.token_urlsafe(18)))
+    # The hash of the first run again, so that a second run finds everything done.
+    known = load_state(folder, "hashes").get(EXAMPLE_ENTRY)
+    password = known if isinstance(known, str) else secrets.token_urlsafe(18)
+    host = replace(host, environment=_DemoEnvironment(host.environment, password))
     fleet = folder / "fleet.yaml"
     marker = folder / ".ventoy-kit-demo"
-    if fleet.exists() and not marker.exists():
+    if exists(fleet) and not exists(marker):
         finding = codes.EXISTS.finding(
             f"{fleet} is there and is no demo's", "Name an empty folder.", place=Place(str(fleet))
         )
         return Outcome("demo", Report([finding]))
     blocks: list[Block] = []
-    if not fleet.exists():
+    problem = unwritable(folder)
+    if problem.has_errors:
+        return Outcome("demo", problem)
+    make_folder(folder)
+    if not exists(marker):
+        write_atomic(marker, b"")
+    if not exists(fleet):
         started = init(folder, "alliance", host)
         if not started.ok:
             return replace(started, command="demo")
-        marker.touch()
-        _stand_in_example(folder, fleet)
+    _stand_in_example(folder, fleet, host)
     built = build(fleet, host)
     if not built.ok:
         return replace(built, command="demo")
     blocks += [b for b in built.blocks if not isinstance(b, Next)]
     stick = folder / "stick"
-    stick.mkdir(exist_ok=True)
+    make_folder(stick)
     staged = stage(fleet, str(stick), host, StageOptions(), lambda _blocks, _question: True)
     report = Report([*built.report, *staged.report])
     if not staged.ok:
@@ -71,24 +85,24 @@ def demo(folder: Path, host: Host) -> Outcome:
     return Outcome("demo", report, {"build": built.result, "stage": staged.result}, blocks)
 
 
-def _stand_in_example(folder: Path, fleet: Path) -> None:
-    """Make the stand-ins under names that say what they are, and name them in the fleet file."""
-    text = fleet.read_text(encoding="utf-8")
+def _stand_in_example(folder: Path, fleet: Path, host: Host) -> None:
+    """Make the stand-ins under names that say what they are, and name them in the fleet file; only what is missing."""
+    before = text = host.files.read(fleet).decode()
     for kind, release, named in STAND_INS:
         image = standin_files("proxmox-ve" if kind == "proxmox-ve" else "debian", release)
-        write_iso(
-            image.files, image.volume_id, folder / "iso" / image.file_name, bios=BIOS_IMAGE, uefi=UEFI_IMAGE
-        )
+        file = folder / "iso" / image.file_name
+        if not exists(file):
+            write_iso(image.files, image.volume_id, file, bios=BIOS_IMAGE, uefi=UEFI_IMAGE)
         text = text.replace(named, f"iso/{image.file_name}")
-    fleet.write_text(text, encoding="utf-8")
+    if text != before:
+        write_atomic(fleet, text.encode())
 
 
 def _ending(folder: Path, stick: Path, staged: Sequence[Block]) -> list[Block]:
-    files = sorted(p for p in stick.rglob("*") if p.is_file())
-    listing = tuple(f"{p.stat().st_size:>9}  {p.relative_to(stick).as_posix()}" for p in files)
+    files = tuple(f"{size:>9}  {path}" for path, size in listing(stick))
     return [
         Heading(f"{stick} stands for the stick's first partition and holds:"),
-        Lines(listing),
+        Lines(files),
         *(b for b in staged if isinstance(b, Lines)),
         Lines(
             (

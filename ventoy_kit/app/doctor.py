@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
-from importlib.util import find_spec
-from pathlib import Path
 
 from ventoy_kit.app.host import PACKAGES
 from ventoy_kit.app.outcome import Next, Outcome, Table
-from ventoy_kit.edge.process import search_path
+from ventoy_kit.edge import machine
 from ventoy_kit.report import Report
 
 
@@ -64,71 +60,43 @@ def doctor() -> Outcome:
 
 
 def _python() -> Iterator[Check]:
-    version = ".".join(str(n) for n in sys.version_info[:3])
-    yield Check(f"Python {version}", "run at all", "ok")
+    yield Check(f"Python {platform.python_version()}", "run at all", "ok")
     for module, purpose in MODULES.items():
-        if module == "pyudev" and not sys.platform.startswith("linux"):
+        if module == "pyudev" and not machine.is_linux():
             continue
-        there = find_spec(module) is not None
-        yield Check(
-            module,
-            purpose,
-            "ok" if there else "missing",
-            "" if there else "Install ventoy-kit again with pip.",
-        )
-    try:
-        metadata.version("ruamel.yaml.clib")
-    except metadata.PackageNotFoundError:
-        yield Check(
-            "ruamel.yaml.clib",
-            "read large fleet files three times faster",
-            "missing",
-            "pip install ruamel.yaml.clib",
-        )
+        there = machine.has_module(module)
+        fix = "" if there else "Install ventoy-kit again with pip."
+        yield Check(module, purpose, "ok" if there else "missing", fix)
+    if not machine.has_distribution("ruamel.yaml.clib"):
+        purpose = "read large fleet files three times faster"
+        yield Check("ruamel.yaml.clib", purpose, "missing", "pip install ruamel.yaml.clib")
 
 
 def _programs() -> Iterator[Check]:
-    import shutil
-
-    if not sys.platform.startswith("linux"):
+    if not machine.is_linux():
         return
     for program, purpose in PROGRAMS.items():
-        there = shutil.which(program, path=search_path()) is not None
+        there = machine.has_program(program)
         fix = "" if there else f"apt install {PACKAGES[program]}"
         yield Check(program, purpose, "ok" if there else "missing", fix)
 
 
 def _rights() -> Iterator[Check]:
-    if not sys.platform.startswith("linux"):
-        yield Check(
-            "Linux",
-            "stage onto a device or a disk image; a folder works here",
-            "missing",
-            "Use a Linux machine.",
-        )
+    if not machine.is_linux():
+        purpose = "stage onto a device or a disk image; a folder works here"
+        yield Check("Linux", purpose, "missing", "Use a Linux machine.")
         return
-    root = os.geteuid() == 0
+    root = machine.is_root()
     yield Check(
         "root rights",
         "mount a stick or a disk image; a stick that the desktop mounted needs none",
         "ok" if root else "missing",
         "" if root else "Run `sudo ventoy-kit stage ...`, or mount the stick with the desktop first.",
     )
-    kernel = any(line.split()[-1:] == ["exfat"] for line in _lines("/proc/filesystems"))
-    kernel = kernel or any(
-        "/exfat.ko" in line for line in _lines(f"/lib/modules/{os.uname().release}/modules.dep")
-    )
-    fuse = Path("/dev/fuse").exists() and os.access("/dev/fuse", os.R_OK | os.W_OK)
+    kernel, fuse = machine.kernel_knows("exfat"), machine.fuse_is_usable()
     yield Check(
         "exFAT",
         "read and write Ventoy's data partition",
         "ok" if kernel else "ok (through FUSE, if exfat-fuse is there)" if fuse else "missing",
         "" if kernel or fuse else "Load the kernel module: modprobe exfat",
     )
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []

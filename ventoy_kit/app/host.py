@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ventoy_kit.edge import disk_image, mounts
 from ventoy_kit.edge.files import HostFiles
 from ventoy_kit.edge.iso import PycdlibIsoReader
+from ventoy_kit.edge.machine import OsEnvironment
 from ventoy_kit.edge.process import SystemProcess
 from ventoy_kit.edge.shipped import data_root
 from ventoy_kit.ports import Environment, Files, IsoReader, Process, Progress
@@ -28,12 +28,6 @@ class _Silent:
         """Nothing to tell."""
 
 
-class _OsEnvironment:
-    def get(self, name: str) -> str | None:
-        """The value of a variable of this process."""
-        return os.environ.get(name)
-
-
 @dataclass(frozen=True, slots=True)
 class Host:
     """Ports, wired to this machine by default."""
@@ -41,6 +35,6 @@ class Host:
     files: Files = field(default_factory=HostFiles)
     isos: IsoReader = field(default_factory=PycdlibIsoReader)
     process: Process = field(default_factory=lambda: SystemProcess(PACKAGES))
-    environment: Environment = field(default_factory=_OsEnvironment)
+    environment: Environment = field(default_factory=OsEnvironment)
     progress: Progress = field(default_factory=_Silent)
     data: Path = field(default_factory=data_root)

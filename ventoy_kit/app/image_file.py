@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ventoy_kit.app import codes
 from ventoy_kit.app.host import Host
+from ventoy_kit.app.workspace import unwritable
 from ventoy_kit.edge.disk_image import create_image, new_ids
 from ventoy_kit.report import Finding, Place, Report
 from ventoy_kit.stick.layout import Style, plan_layout
@@ -27,6 +28,9 @@ def create_stick_image(path: Path, size: int, style: Style, host: Host) -> Repor
     layout = plan_layout(size, style)
     if isinstance(layout, Finding):
         return Report([layout])
+    problem = unwritable(path.parent)
+    if problem.has_errors:
+        return problem
     try:
         create_image(host.process, path, layout, new_ids())
     except FileExistsError:

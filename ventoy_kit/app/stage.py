@@ -10,18 +10,22 @@ from typing import Any
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.built import Built, load_built
 from ventoy_kit.app.host import Host
+from ventoy_kit.app.image_file import create_stick_image
 from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome
 from ventoy_kit.app.stage_view import plan_result, plan_table
 from ventoy_kit.edge.devices import Devices
-from ventoy_kit.edge.stick_files import StickFolder
+from ventoy_kit.edge.files import remove_file
+from ventoy_kit.edge.stick_files import ObstructedError, StickFolder
 from ventoy_kit.edge.targets import OpenStick, examine_target, find_stick, open_stick
 from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
 from ventoy_kit.stick.apply import apply_plan, survey
+from ventoy_kit.stick.layout import Style
 from ventoy_kit.stick.reconcile import TEMPORARY, Found, StagePlan, manifest_path, reconcile
 from ventoy_kit.stick.target import Candidate
-from ventoy_kit.stick.ventoy_config import CONFIG_PATH, Obj, dump_config, merge_config, parse_config
+from ventoy_kit.stick.ventoy_config import merge_config
+from ventoy_kit.stick.ventoy_text import CONFIG_PATH, Obj, dump_config, parse_config
 
 Confirm = Callable[[tuple[Block, ...], str], bool | None]
 """Shows blocks and asks a question: True, False, or None when nobody can be asked."""
@@ -34,10 +38,13 @@ class StageOptions:
     Attributes:
         dry_run: show the plan and write nothing.
         recheck: read every file on the stick instead of believing its manifest.
+        create: make the target a new disk image of this size in bytes, with this partition table; it is removed again
+            if staging onto it is refused.
     """
 
     dry_run: bool = False
     recheck: bool = False
+    create: tuple[int, Style] | None = None
 
 
 def stage(file: Path, target: str | None, host: Host, options: StageOptions, confirm: Confirm) -> Outcome:
@@ -53,9 +60,29 @@ def stage(file: Path, target: str | None, host: Host, options: StageOptions, con
     Raises:
         MachineError: mounting, reading or writing failed.
     """
-    built, report = load_built(file)
+    built, report = load_built(file, host.files)
     if built is None:
         return Outcome("stage", report)
+    if options.create is None or target is None:
+        return _stage(built, report, target, host, options=options, confirm=confirm)
+    report.extend(create_stick_image(Path(target), *options.create, host))
+    if report.has_errors:
+        return Outcome("stage", report)
+    outcome = _stage(built, report, target, host, options=options, confirm=confirm)
+    if not outcome.ok:
+        remove_file(Path(target))
+    return outcome
+
+
+def _stage(
+    built: Built,
+    report: Report,
+    target: str | None,
+    host: Host,
+    *,
+    options: StageOptions,
+    confirm: Confirm,
+) -> Outcome:
     candidate, found = _candidate(target, host)
     report.extend(found)
     if candidate is not None:
@@ -63,7 +90,7 @@ def stage(file: Path, target: str | None, host: Host, options: StageOptions, con
     if candidate is None or report.has_errors:
         return Outcome("stage", report)
     with open_stick(host.process, Devices(host.process), candidate) as stick:
-        return _stage_onto(stick, built, report, host, options, confirm)
+        return _stage_onto(stick, built, report, host, options=options, confirm=confirm)
 
 
 def _candidate(target: str | None, host: Host) -> tuple[Candidate | None, Report]:
@@ -86,7 +113,7 @@ def _stand_ins(built: Built, candidate: Candidate) -> Report:
 
 
 def _stage_onto(
-    stick: OpenStick, built: Built, report: Report, host: Host, options: StageOptions, confirm: Confirm
+    stick: OpenStick, built: Built, report: Report, host: Host, *, options: StageOptions, confirm: Confirm
 ) -> Outcome:
     files = StickFolder(stick.root, TEMPORARY)
     with files.locked():
@@ -128,6 +155,9 @@ def _look(
     where = manifest_path(wanted.fleet)
     try:
         found = survey(files, wanted, filesystem=stick.filesystem, recheck=recheck, progress=host.progress)
+    except ObstructedError as error:
+        report.add(codes.OBSTRUCTED.finding(error.message, error.hint))
+        return None, None, report
     except ValueError as error:
         report.add(
             codes.FOREIGN_MANIFEST.finding(
@@ -185,7 +215,7 @@ def status(file: Path | None, target: str, host: Host) -> Outcome:
         return Outcome("status", report)
     built = None
     if file is not None:
-        built, found = load_built(file)
+        built, found = load_built(file, host.files)
         report.extend(found)
     if built is None:
         return Outcome("status", report)

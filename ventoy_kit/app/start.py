@@ -9,7 +9,8 @@ from typing import Literal
 from ventoy_kit.app import codes
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Lines, Next, Outcome
-from ventoy_kit.edge.files import storage_error, write_atomic
+from ventoy_kit.app.workspace import unwritable
+from ventoy_kit.edge.files import exists, make_folder, write_atomic
 from ventoy_kit.fleet.decode import json_schema
 from ventoy_kit.report import Place, Report
 
@@ -25,22 +26,21 @@ def init(folder: Path, example: Example, host: Host) -> Outcome:
         StorageError: the folder cannot be made or written.
     """
     target = folder / "fleet.yaml"
-    if target.exists():
+    if exists(target):
         finding = codes.EXISTS.finding(
             f"{target} exists already",
             "Choose another folder: `ventoy-kit init FOLDER`.",
             place=Place(str(target)),
         )
         return Outcome("init", Report([finding]))
-    try:
-        (folder / "iso").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error("create", folder / "iso", error) from error
-    write_atomic(target, host.files.read(host.data / "examples" / example / "fleet.yaml"))
+    problem = unwritable(folder)
+    if problem.has_errors:
+        return Outcome("init", problem)
+    make_folder(folder / "iso")
     write_atomic(folder / SCHEMA_FILE, schema_text().encode())
-    write_atomic(folder / ".gitignore", b"/build/\n/.ventoy-kit/\n/iso/\n") if not (
-        folder / ".gitignore"
-    ).exists() else None
+    if not exists(folder / ".gitignore"):
+        write_atomic(folder / ".gitignore", b"/build/\n/.ventoy-kit/\n/iso/\n")
+    write_atomic(target, host.files.read(host.data / "examples" / example / "fleet.yaml"))
     lines = (f"Wrote {target}, and {SCHEMA_FILE} for editors.",)
     option = "" if folder == Path() else f" --fleet {target}"
     steps = (

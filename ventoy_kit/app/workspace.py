@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.host import Host
-from ventoy_kit.edge.files import read_tree
+from ventoy_kit.edge.files import exists, is_writable, read_tree
 from ventoy_kit.fleet.decode import decode_fleet
 from ventoy_kit.fleet.marks import Marked
 from ventoy_kit.fleet.rules import check_fleet
@@ -91,3 +92,16 @@ def load_workspace(file: Path, host: Host) -> Workspace:
     report.extend(found)
     report.extend(check_plan(fleet, isos, library.hooks))
     return replace(loaded, isos=isos)
+
+
+def unwritable(folder: Path) -> Report:
+    """A finding if this user can neither write into a folder nor make it."""
+    here = next((p for p in (folder, *folder.parents) if exists(p)), folder)
+    if is_writable(here):
+        return Report()
+    finding = app_codes.NOT_WRITABLE.finding(
+        f"{here} cannot be written to",
+        "Run the command as the owner of the folder, or choose another one.",
+        place=Place(str(here)),
+    )
+    return Report([finding])

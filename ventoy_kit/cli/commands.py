@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from click.shell_completion import CompletionItem
@@ -67,18 +67,10 @@ fleet_option = click.option(
 
 
 def _complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    from ventoy_kit.fleet.marks import read_marked
+    from ventoy_kit.app.checklist import node_names
 
-    try:
-        marked, _ = read_marked(Path(ctx.params.get("fleet") or DEFAULT_FLEET).read_bytes(), "")
-    except OSError:
-        return []
-    nodes = marked.value.get("nodes") if marked and isinstance(marked.value, dict) else None
-    return (
-        [CompletionItem(n) for n in sorted(nodes or ()) if n.startswith(incomplete)]
-        if isinstance(nodes, dict)
-        else []
-    )
+    names = node_names(Path(ctx.params.get("fleet") or DEFAULT_FLEET), Host())
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def _complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
@@ -136,11 +128,12 @@ def build(fleet: Path, dry_run: bool, host: Host, console: Console) -> Outcome: 
     "--style", type=click.Choice(["mbr", "gpt"]), default="mbr", show_default=True, help="For --create."
 )
 def stage(
+    *,
     fleet: Path,
     target: str | None,
-    dry_run: bool,  # noqa: FBT001
-    yes: bool,  # noqa: FBT001
-    recheck: bool,  # noqa: FBT001
+    dry_run: bool,
+    yes: bool,
+    recheck: bool,
     size: int | None,
     style: str,
     host: Host,
@@ -153,16 +146,15 @@ def stage(
     from ventoy_kit.app.stage import StageOptions
     from ventoy_kit.app.stage import stage as use_case
 
-    if size is not None:
-        from ventoy_kit.app.image_file import create_stick_image
-
-        if target is None or dry_run:
-            raise click.UsageError("--create needs a TARGET and writes it, so it does not go with --dry-run")
-        report = create_stick_image(Path(target), size, "gpt" if style == "gpt" else "mbr", host)
-        if report.has_errors:
-            return Outcome("stage", report)
+    if size is not None and (target is None or dry_run):
+        raise click.UsageError("--create needs a TARGET and writes it, so it does not go with --dry-run")
+    create = None if size is None else (size, _style(style))
     confirm = (lambda _blocks, _question: True) if yes else console.ask
-    return use_case(fleet, target, host, StageOptions(dry_run=dry_run, recheck=recheck), confirm)
+    return use_case(fleet, target, host, StageOptions(dry_run, recheck, create), confirm)
+
+
+def _style(text: str) -> Literal["mbr", "gpt"]:
+    return "gpt" if text == "gpt" else "mbr"
 
 
 @_command("status")

@@ -130,8 +130,8 @@ class Console:
             width = max((len(str(n)) for n, _ in place.excerpt), default=1)
             for number, text in place.excerpt:
                 self._talk(f"  {number:>{width}} | {harmless(text)}")
-            if place.excerpt and place.column:
-                self._talk(f"  {'':>{width}} | {' ' * (place.column - 1)}{'^' * place.length}")
+            if place.excerpt and place.caret:
+                self._talk(f"  {'':>{width}} | {' ' * (place.caret - 1)}{'^' * place.length}")
         self._talk(f"  rule: {finding.rule.title}")
         self._talk(f"  fix:  {harmless(finding.remedy)}")
         if self.verbose:

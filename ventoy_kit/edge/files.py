@@ -30,7 +30,8 @@ class HostFiles:
                 raise IsADirectoryError(f"{path} is not a regular file")
             raise FileNotFoundError(f"{path} does not exist")
         info = path.stat()
-        return FileStat(info.st_size, info.st_mtime_ns, info.st_ino)
+        shared = os.name == "posix" and bool(info.st_mode & 0o077)
+        return FileStat(info.st_size, info.st_mtime_ns, info.st_ino, shared)
 
     def chunks(self, path: Path) -> Iterator[bytes]:
         """The file in blocks, without filling the page cache where the system can be told so."""
@@ -42,31 +43,53 @@ class HostFiles:
 
 
 def sha256_of(path: Path, progress: Progress | None = None) -> str:
-    """SHA-256 of a file as 64 hex digits."""
+    """SHA-256 of a file as 64 hex digits.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
     digest = hashlib.sha256()
-    for block in HostFiles().chunks(path):
+    for block in source_chunks(path):
         digest.update(block)
         if progress is not None:
             progress.advance(len(block))
     return digest.hexdigest()
 
 
+def source_chunks(path: Path) -> Iterator[bytes]:
+    """The file in blocks, for somebody who writes them elsewhere: a failure names this file and not the other.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    try:
+        yield from HostFiles().chunks(path)
+    except OSError as error:
+        raise storage_error("read", path, error) from error
+
+
 def read_tree(root: Path) -> Mapping[str, Mapping[str, bytes]]:
     """Text files of the folders directly below `root`, by folder and file name; files in `root` under the key ''.
 
     Names that begin with a dot and folders inside folders are passed over.
+
+    Raises:
+        StorageError: a file or folder cannot be read.
     """
     out: dict[str, dict[str, bytes]] = {"": {}}
-    if not root.is_dir():
-        return out
-    for entry in sorted(root.iterdir()):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            files = sorted(f for f in entry.iterdir() if f.is_file() and not f.name.startswith("."))
-            out[entry.name] = {f.name: f.read_bytes() for f in files}
-        elif entry.is_file():
-            out[""][entry.name] = entry.read_bytes()
+    try:
+        if not root.is_dir():
+            return out
+        for entry in sorted(root.iterdir()):
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                files = sorted(f for f in entry.iterdir() if f.is_file() and not f.name.startswith("."))
+                out[entry.name] = {f.name: f.read_bytes() for f in files}
+            elif entry.is_file():
+                out[""][entry.name] = entry.read_bytes()
+    except OSError as error:
+        raise storage_error("read", Path(error.filename or root), error) from error
     return out
 
 
@@ -98,6 +121,46 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     except OSError as error:
         raise storage_error("write", path, error) from error
     sync_folder(path.parent)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything; a place that may not be looked at counts as empty."""
+    return os.path.lexists(path)
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether this user may make files in a folder."""
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def make_folder(path: Path, *, mode: int = 0o777) -> None:
+    """Make a folder and those above it; nothing if it is there.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error("create", path, error) from error
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file; nothing if it is not there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error("remove", path, error) from error
+
+
+def listing(root: Path) -> tuple[tuple[str, int], ...]:
+    """Paths relative to `root` with `/`, and sizes in bytes, of all files below it, sorted."""
+    files = sorted(p for p in root.rglob("*") if p.is_file())
+    return tuple((p.relative_to(root).as_posix(), p.stat().st_size) for p in files)
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,16 +19,25 @@ FLUSH_EVERY = 64 * 1024 * 1024
 """Bytes between flushes of a large file, so that memory does not fill with what a slow stick has yet to take."""
 
 
+READ_LIMIT = 64 * 1024 * 1024
+"""Bytes of the largest file that is read at once; what the kit reads from a stick is far smaller."""
+
+
+class ObstructedError(StorageError):
+    """Something stands where a folder or file of the stick belongs: a symbolic link, a folder, a file."""
+
+
 class StickFolder:
     """Implements `ports.StickFiles` below a directory: a mounted data partition, or a folder that stands for one.
 
     Args:
         root: the directory.
         temporary: beginning of temporary names; Ventoy must take them for nothing of its own.
+        private: keep every file and folder from other users, not only what is written as private.
     """
 
-    def __init__(self, root: Path, temporary: str) -> None:
-        self.root, self.temporary = root, temporary
+    def __init__(self, root: Path, temporary: str, *, private: bool = False) -> None:
+        self.root, self.temporary, self.private = root, temporary, private
 
     def _at(self, path: str) -> Path:
         """The real path; a symbolic link on the way is refused, since it could lead away from the stick."""
@@ -35,32 +45,52 @@ class StickFolder:
         for part in safe_path(path).split("/"):
             here = here / part
             if here.is_symlink():
-                raise StorageError(
+                raise ObstructedError(
                     f"{here} is a symbolic link", "Remove it: it could lead to files outside of the target."
                 )
         return here
 
-    def size(self, path: str) -> int | None:
-        """Size of a regular file in bytes, None if there is nothing."""
+    def _present(self, path: str) -> Path | None:
+        """The real path of a regular file, None if there is nothing."""
         at = self._at(path)
         try:
-            if at.is_dir():
-                raise StorageError(f"{at} is a folder, where a file belongs", "Move it away.")
-            return at.stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
+            mode = at.stat().st_mode
+        except FileNotFoundError:
             return None
+        except NotADirectoryError as error:
+            raise ObstructedError(
+                f"on the way to {at} a file stands where a folder belongs", "Move the file away."
+            ) from error
         except OSError as error:
             raise storage_error("look at", at, error) from error
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
+            raise ObstructedError(f"{at} is {what}, where a file belongs", "Move it away.")
+        return at
+
+    def size(self, path: str) -> int | None:
+        """Size of a regular file in bytes, None if there is nothing."""
+        at = self._present(path)
+        try:
+            return None if at is None else at.stat().st_size
+        except OSError as error:
+            raise storage_error("look at", at or self.root, error) from error
 
     def read(self, path: str) -> bytes | None:
         """A small file, None if there is nothing."""
-        at = self._at(path)
-        try:
-            return at.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        at = self._present(path)
+        if at is None:
             return None
+        try:
+            with at.open("rb") as file:
+                data = file.read(READ_LIMIT + 1)
         except OSError as error:
             raise storage_error("read", at, error) from error
+        if len(data) > READ_LIMIT:
+            raise StorageError(
+                f"{at} has more than {READ_LIMIT // 1024**2} MiB", "Look at it, and move it away."
+            )
+        return data
 
     def sha256(self, path: str, progress: Progress | None = None) -> str:
         """Digest of a file as it is on the device."""
@@ -90,17 +120,15 @@ class StickFolder:
         progress: Progress | None = None,
     ) -> None:
         """Write a file; see `ports.StickFiles`. Nothing under the final name changes unless all of it is right."""
-        at = self._at(path)
+        at, private = self._at(path), private or self.private
         temporary = at.with_name(f"{self.temporary}{secrets.token_hex(6)}.part")
         try:
-            at.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+            for folder in reversed(at.relative_to(self.root).parents[:-1]):
+                (self.root / folder).mkdir(exist_ok=True, mode=0o700 if private else 0o777)
             try:
-                self._fill(temporary, chunks, sha256, at, 0o600 if private else 0o644, progress)
-                if self._digest(temporary, progress) != sha256:
-                    raise StorageError(
-                        f"{at}: what was read back is not what was written",
-                        "The stick is failing or of false capacity; use another one.",
-                    )
+                mode = 0o600 if private else 0o644
+                self._fill(temporary, chunks, at, sha256=sha256, mode=mode, progress=progress)
+                self._compare(temporary, at, sha256, progress)
                 temporary.replace(at)
             except BaseException:
                 with contextlib.suppress(OSError):
@@ -114,8 +142,9 @@ class StickFolder:
         self,
         temporary: Path,
         chunks: Iterable[bytes],
-        sha256: str,
         at: Path,
+        *,
+        sha256: str,
         mode: int,
         progress: Progress | None,
     ) -> None:
@@ -142,6 +171,13 @@ class StickFolder:
             raise StorageError(
                 f"the source of {at.name} has other bytes than when it was built",
                 "Run `ventoy-kit build` again.",
+            )
+
+    def _compare(self, temporary: Path, at: Path, sha256: str, progress: Progress | None) -> None:
+        if self._digest(temporary, progress) != sha256:
+            raise StorageError(
+                f"{at}: what was read back is not what was written",
+                "The stick is failing or of false capacity; use another one.",
             )
 
     def remove(self, path: str) -> None:
@@ -194,7 +230,10 @@ class StickFolder:
         except ImportError:
             yield
             return
-        descriptor = os.open(self.root, os.O_RDONLY)
+        try:
+            descriptor = os.open(self.root, os.O_RDONLY)
+        except OSError as error:
+            raise storage_error("open", self.root, error) from error
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

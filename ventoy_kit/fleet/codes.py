@@ -23,7 +23,10 @@ TAB = Rule(
     "VK-Y04", "Indentation is made of blanks", "YAML forbids tabs in indentation. Set the editor to blanks."
 )
 ENCODING = Rule(
-    "VK-Y05", "A fleet file is UTF-8 text", "The file holds bytes that are no UTF-8. Save it as UTF-8."
+    "VK-Y05",
+    "A fleet file is UTF-8 text",
+    "The file holds bytes that are no UTF-8, or characters that no text needs: control characters, byte order marks "
+    "inside the text, and the line separators that some YAML readers take for the end of a line and others do not.",
 )
 RECURSION = Rule(
     "VK-Y06",
@@ -207,6 +210,13 @@ NO_LOGIN = Rule(
     "VK-A05",
     "Somebody can log in after the installation",
     "Without a root password and without an SSH key nobody could.",
+)
+
+INSTALL_SIZES = Rule(
+    "VK-A06",
+    "Sizes of an installation fit each other and the disk",
+    "The installer refuses less than 2 GiB of a disk and swap of more than half of the part of the disk that it may "
+    "use; it cannot use more than the disk has.",
 )
 
 CLUSTER_LINK = Rule(

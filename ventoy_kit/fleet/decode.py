@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from ventoy_kit.fleet import codes
 from ventoy_kit.fleet.marks import Marked, read_marked
 from ventoy_kit.fleet.schema import Fleet
+from ventoy_kit.fleet.values import shown
 from ventoy_kit.report import Finding, Path, Report, dotted
 
 VERSIONS = (1,)
@@ -48,8 +49,9 @@ def decode_fleet(data: bytes, file: str) -> tuple[Fleet | None, Marked | None, R
         return None, marked, report
     version = marked.value.get("version")
     if version not in VERSIONS or isinstance(version, bool):
-        shown = "no version is given" if version is None else f"version {version} is not known"
-        report.add(codes.VERSION.finding(shown, "Write `version: 1`.", path=("version",)))
+        what = "no version is given" if version is None else f"version {shown(version)} is not known"
+        what += ", since it is text" if isinstance(version, str) and version in map(str, VERSIONS) else ""
+        report.add(codes.VERSION.finding(what, "Write `version: 1`.", path=("version",)))
         return None, marked, report
     try:
         fleet = Fleet.model_validate(marked.value)
@@ -94,11 +96,11 @@ def _by_type(kind: str, ctx: Mapping[str, Any], details: ErrorDetails, path: Pat
     if kind in ("literal_error", "enum"):
         expected = str(ctx["expected"]).replace("'", "`")
         near = difflib.get_close_matches(
-            str(value), [w.strip("` ") for w in expected.replace(" or ", ",").split(",")], 1
+            shown(value).strip("`"), [w.strip("` ") for w in expected.replace(" or ", ",").split(",")], 1
         )
         hint = f" Did you mean `{near[0]}`?" if near else ""
         return codes.WRONG_VALUE.finding(
-            f"{name} cannot be `{value}`", f"Write one of {expected}.{hint}", path=path, on_key=on_key
+            f"{name} cannot be {shown(value)}", f"Write one of {expected}.{hint}", path=path, on_key=on_key
         )
     wanted = {
         "model_type": "a map of keys",
@@ -109,16 +111,17 @@ def _by_type(kind: str, ctx: Mapping[str, Any], details: ErrorDetails, path: Pat
         "string_type": "text",
     }.get(kind)
     if wanted:
-        shown = "nothing" if value is None else "a map" if isinstance(value, dict) else f"`{value}`"
-        return codes.WRONG_TYPE.finding(f"{name} needs {wanted}, not {shown}", f"Write {wanted}.", path=path)
+        return codes.WRONG_TYPE.finding(
+            f"{name} needs {wanted}, not {shown(value)}", f"Write {wanted}.", path=path
+        )
     if kind in ("greater_than_equal", "less_than_equal"):
         bound = f"at least {ctx['ge']}" if "ge" in ctx else f"at most {ctx['le']}"
         return codes.WRONG_VALUE.finding(
-            f"{name} is {value}, but must be {bound}", f"Write a number {bound}.", path=path
+            f"{name} is {shown(value)}, but must be {bound}", f"Write a number {bound}.", path=path
         )
     if kind == "string_pattern_mismatch":
         return codes.WRONG_VALUE.finding(
-            f"{name} cannot be `{value}`", f"It must match {ctx['pattern']}", path=path, on_key=on_key
+            f"{name} cannot be {shown(value)}", f"It must match {ctx['pattern']}", path=path, on_key=on_key
         )
     return codes.WRONG_VALUE.finding(
         f"{name}: {details['msg']}", "See the reference of the fleet file.", path=path

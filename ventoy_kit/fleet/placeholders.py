@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Texts seen in DMI tables of retail boards (dmidecode outputs in public bug reports), compared without case and
-# without anything but letters and digits. boot_overlay/lib.sh holds the same list for the machine's side; a test
+# without anything but letters and digits, UUIDs that whole series share among them. boot_overlay/lib.sh holds the same list for the machine's side; a test
 # compares the two.
 PLACEHOLDER_TEXTS = frozenset(
     {
@@ -29,17 +29,14 @@ PLACEHOLDER_TEXTS = frozenset(
         "123456789",
         "1234567890",
         "0123456789abcdef",
+        "03000200040005000006000700080009",
+        "00020003000400050006000700080009",
+        "123456781234567890abcddeefaabbcc",
+        "fefefefefefefefefefefefefefefefe",
     }
 )
 
-SHARED_UUIDS = frozenset(
-    {
-        "03000200-0400-0500-0006-000700080009",
-        "00020003-0004-0005-0006-000700080009",
-        "12345678-1234-5678-90ab-cddeefaabbcc",
-        "fefefefe-fefe-fefe-fefe-fefefefefefe",
-    }
-)
+_WWN_PREFIXES = ("naa.", "eui.", "t10.", "nvme.", "uuid.", "0x")
 
 
 def is_placeholder_serial(text: str) -> bool:
@@ -50,4 +47,15 @@ def is_placeholder_serial(text: str) -> bool:
 
 def is_placeholder_uuid(text: str) -> bool:
     """Whether a UUID is shared by whole series or one digit repeated."""
-    return text.lower() in SHARED_UUIDS or len(set(text.replace("-", "").lower())) <= 1
+    return is_placeholder_serial(text)
+
+
+def plain_wwn(text: str) -> str:
+    """A WWN in the form in which the boot hook compares it: lower case, without the prefix of its register."""
+    lower = text.lower()
+    return next((lower.removeprefix(p) for p in _WWN_PREFIXES if lower.startswith(p)), lower)
+
+
+def is_placeholder_wwn(text: str) -> bool:
+    """Whether a WWN is one digit repeated or a known placeholder."""
+    return is_placeholder_serial(plain_wwn(text))

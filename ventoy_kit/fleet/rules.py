@@ -8,9 +8,10 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from ventoy_kit.fleet import codes
+from ventoy_kit.fleet.disk_rules import check_disks
 from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order
-from ventoy_kit.fleet.placeholders import is_placeholder_serial, is_placeholder_uuid
-from ventoy_kit.fleet.schema import Disk, Fleet, HookUse, Node
+from ventoy_kit.fleet.placeholders import is_placeholder_serial, is_placeholder_uuid, plain_wwn
+from ventoy_kit.fleet.schema import Fleet, HookUse, Node
 from ventoy_kit.report import Finding, Path, Report, Rule, dotted
 
 
@@ -33,11 +34,10 @@ def check_fleet(fleet: Fleet, *, hooks: Mapping[str, HookSpec], models: Collecti
         report.extend(_references(fleet, node, at, models))
         report.extend(_address(fleet, node, at))
         report.extend(_identity(node, at))
-        report.extend(_disks(node, at))
+        report.extend(check_disks(node, at))
         report.extend(_fqdn(fleet, name, at))
         report.extend(_hooks(fleet, node, at, hooks))
-    for index, use in enumerate(fleet.defaults.hooks):
-        report.extend(_hook(use, ("defaults", "hooks", index), hooks))
+    report.extend(_default_hooks(fleet, hooks))
     report.extend(_unused(fleet))
     return report
 
@@ -51,14 +51,21 @@ def unknown(rule: Rule, what: str, name: str, known: Collection[str], path: Path
 
 
 def _networks(fleet: Fleet) -> Iterator[Finding]:
-    by_start = sorted(fleet.networks.items(), key=lambda item: (item[1].cidr.version, int(item[1].cidr[0])))
-    for (a_name, a), (b_name, b) in zip(by_start, by_start[1:], strict=False):
-        if a.cidr.version == b.cidr.version and a.cidr.overlaps(b.cidr):
+    by_start = sorted(
+        fleet.networks.items(), key=lambda i: (i[1].cidr.version, int(i[1].cidr[0]), i[1].cidr.prefixlen)
+    )
+    widest: tuple[str, Any] | None = (
+        None  # of two networks that overlap one holds the other, so it comes first
+    )
+    for name, net in by_start:
+        if widest is not None and widest[1].version == net.cidr.version and widest[1].overlaps(net.cidr):
             yield codes.NETWORK_OVERLAP.finding(
-                f"`{b_name}` ({b.cidr}) overlaps `{a_name}` ({a.cidr})",
+                f"`{name}` ({net.cidr}) overlaps `{widest[0]}` ({widest[1]})",
                 "Change one of the two.",
-                path=("networks", b_name, "cidr"),
+                path=("networks", name, "cidr"),
             )
+        else:
+            widest = name, net.cidr
     for name, net in fleet.networks.items():
         at: Path = ("networks", name)
         if net.gateway is not None:
@@ -90,35 +97,40 @@ def _contact(fleet: Fleet) -> Iterator[Finding]:
         )
 
 
-def _twice(rule: Rule, what: str, values: list[tuple[str, Path]], remedy: str) -> Iterator[Finding]:
+def _twice(rule: Rule, what: str, values: list[tuple[str, str, Path]], remedy: str) -> Iterator[Finding]:
+    """Findings for values that stand twice: each with the form in which the machines compare it."""
     seen: dict[str, Path] = {}
-    for value, path in values:
-        if value in seen:
-            yield rule.finding(f"{what} {value} also stands at `{dotted(seen[value])}`", remedy, path=path)
+    for value, compared, path in values:
+        if compared in seen:
+            yield rule.finding(f"{what} {value} also stands at `{dotted(seen[compared])}`", remedy, path=path)
         else:
-            seen[value] = path
+            seen[compared] = path
 
 
 def _unique(fleet: Fleet) -> Iterator[Finding]:
-    addresses: list[tuple[str, Path]] = []
-    macs: list[tuple[str, Path]] = []
-    serials: list[tuple[str, Path]] = []
-    uuids: list[tuple[str, Path]] = []
-    disks: list[tuple[str, Path]] = []
+    addresses: list[tuple[str, str, Path]] = []
+    macs: list[tuple[str, str, Path]] = []
+    serials: list[tuple[str, str, Path]] = []
+    uuids: list[tuple[str, str, Path]] = []
+    disks: list[tuple[str, str, Path]] = []
     for name, node in fleet.nodes.items():
         at: Path = ("nodes", name)
-        addresses.append((str(node.network.address.ip), (*at, "network", "address")))
-        macs += [(nic.mac, (*at, "hardware", "nics", n, "mac")) for n, nic in node.hardware.nics.items()]
+        ip, path = str(node.network.address.ip), (*at, "network", "address")
+        addresses.append((ip, ip, path))
+        macs += [
+            (nic.mac, nic.mac, (*at, "hardware", "nics", n, "mac")) for n, nic in node.hardware.nics.items()
+        ]
         if node.identity.serial:
-            serials.append((node.identity.serial, (*at, "identity", "serial")))
+            compared = node.identity.serial.replace(" ", "").lower()
+            serials.append((node.identity.serial, compared, (*at, "identity", "serial")))
         if node.identity.uuid:
-            uuids.append((node.identity.uuid, (*at, "identity", "uuid")))
+            uuids.append((node.identity.uuid, node.identity.uuid, (*at, "identity", "uuid")))
         for n, disk in node.disks.items():
-            disks += [
-                (v.lower(), (*at, "disks", n, k))
-                for k, v in (("serial", disk.serial), ("wwn", disk.wwn))
-                if v
-            ]
+            if disk.serial:
+                compared = disk.serial.replace(" ", "").lower()
+                disks.append((disk.serial, compared, (*at, "disks", n, "serial")))
+            if disk.wwn:
+                disks.append((disk.wwn, plain_wwn(disk.wwn), (*at, "disks", n, "wwn")))
     yield from _twice(codes.ADDRESS_TAKEN, "address", addresses, "Give each node its own address.")
     yield from _twice(codes.MAC_TAKEN, "MAC", macs, "Copy the address from the NIC itself (`ip -br link`).")
     yield from _twice(codes.IDENTITY_TAKEN, "serial", serials, "Copy it from each machine's own label.")
@@ -243,93 +255,24 @@ def _identity(node: Node, at: Path) -> Iterator[Finding]:
             )
 
 
-def _disks(node: Node, at: Path) -> Iterator[Finding]:
-    for name, disk in node.disks.items():
-        path = (*at, "disks", name)
-        if not disk.serial and not disk.wwn:
-            yield codes.DISK_UNNAMED.finding(
-                f"disk `{name}` has neither serial nor wwn",
-                "Add `serial:` as `lsblk -o NAME,SERIAL,MODEL,SIZE` on the machine prints it.",
-                path=path,
-                on_key=True,
-            )
-        if disk.serial and is_placeholder_serial(disk.serial):
-            yield codes.DISK_PLACEHOLDER.finding(
-                f"`{disk.serial}` is a placeholder", "Give the disk's `wwn`.", path=(*path, "serial")
-            )
-        if disk.use == "system" and disk.size is not None and disk.size < 8 * 1024**3:
-            yield codes.DISK_TOO_SMALL.finding(
-                "the system disk is smaller than 8 GiB", "Use a larger disk.", path=(*path, "size")
-            )
-    system = [d for d in node.disks.values() if d.use == "system"]
-    if not system:
-        uses = ", ".join(f"{n}: {d.use}" for n, d in node.disks.items()) or "there are no disks"
-        yield codes.NO_SYSTEM_DISK.finding(
-            f"no disk of this node may be wiped ({uses})",
-            "Mark the disk to install to with `use: system`, after you made sure of it.",
-            path=(*at, "disks"),
-            on_key=True,
-        )
-        return
-    yield from _raid(node, system, at)
-
-
-MINIMUM_DISKS = {"raid0": 1, "raid1": 2, "raid10": 4, "raidz-1": 3, "raidz-2": 4, "raidz-3": 5}
-"""Disks at the least per RAID level (proxmox-installer-types 0.1.2, filesystem_details)."""
-
-
-def _raid(node: Node, system: list[Disk], at: Path) -> Iterator[Finding]:
-    install, count = node.install, len(system)
-    if install.filesystem == "zfs" and install.raid is None:
-        yield codes.RAID_NEEDED.finding(
-            "zfs needs a RAID level",
-            f"Add `raid: {'raid0' if count == 1 else 'raid1'}` (you have {count} system disk{'s'[: count != 1]}).",
-            path=(*at, "install"),
-        )
-    if install.filesystem in ("ext4", "xfs"):
-        if install.raid is not None:
-            yield codes.OPTION_UNUSED.finding(
-                f"`raid` does nothing on {install.filesystem}",
-                "Remove it, or use zfs.",
-                path=(*at, "install", "raid"),
-            )
-        if count != 1:
-            yield codes.DISK_COUNT.finding(
-                f"{install.filesystem} takes one system disk, {count} are declared",
-                "Mark the others `data` or `keep`, or use zfs with a RAID level.",
-                path=(*at, "disks"),
-                on_key=True,
-            )
-        return
-    if install.raid is None:
-        return
-    if install.filesystem == "btrfs" and install.raid.startswith("raidz"):
-        yield codes.OPTION_UNUSED.finding(
-            f"btrfs has no {install.raid}", "Use raid0, raid1 or raid10.", path=(*at, "install", "raid")
-        )
-        return
-    need = MINIMUM_DISKS[install.raid]
-    if count < need or (install.raid == "raid10" and count % 2):
-        kind = "an even number of at least 4" if install.raid == "raid10" else f"at least {need}"
-        yield codes.DISK_COUNT.finding(
-            f"{install.raid} needs {kind} system disks, {count} declared",
-            "Declare the missing disks or change the level.",
-            path=(*at, "install", "raid"),
-        )
-    sizes = [d.size for d in system if d.size is not None]
-    if install.filesystem == "zfs" and install.raid != "raid0" and sizes and max(sizes) > 1.1 * min(sizes):
-        yield codes.DISK_SIZES.finding(
-            "the mirrored disks differ by more than 10 percent",
-            "Use disks of like size, or `raid0`.",
-            path=(*at, "disks"),
-            on_key=True,
-        )
-
-
 def _fqdn(fleet: Fleet, name: str, at: Path) -> Iterator[Finding]:
     fqdn = f"{name}.{fleet.defaults.domain}"
     if len(fqdn) > 253:
         yield codes.FQDN.finding(f"`{fqdn}` is longer than 253 characters", "Shorten the domain.", path=at)
+
+
+def _default_hooks(fleet: Fleet, hooks: Mapping[str, HookSpec]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, use in enumerate(fleet.defaults.hooks):
+        path: Path = ("defaults", "hooks", index)
+        yield from _hook(use, path, hooks)
+        if use.name in seen:
+            yield codes.HOOK_TWICE.finding(
+                f"`{use.name}` already stands in `defaults.hooks`",
+                "Keep one of the two.",
+                path=(*path, "name"),
+            )
+        seen.add(use.name)
 
 
 def _hooks(fleet: Fleet, node: Node, at: Path, hooks: Mapping[str, HookSpec]) -> Iterator[Finding]:

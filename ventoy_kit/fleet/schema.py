@@ -10,6 +10,7 @@ from ventoy_kit.fleet.values import (
     Address,
     Bool,
     Cidr,
+    Country,
     Domain,
     EnvName,
     FleetName,
@@ -19,6 +20,7 @@ from ventoy_kit.fleet.values import (
     Mac,
     Name,
     NodeName,
+    Package,
     PciAddress,
     PciId,
     Serial,
@@ -63,9 +65,7 @@ class Locale(Model):
         "en_US.UTF-8", description="Locale of Debian systems; Proxmox VE is always English."
     )
     keyboard: Keyboard = Field("en-us", description="Keyboard layout.")
-    country: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = Field(
-        "us", description="ISO 3166 code, lower case."
-    )
+    country: Country = Field("us", description="ISO 3166 code, lower case.")
     timezone: Timezone = Field("UTC", description="Time zone as Area/City, or UTC.")
 
 
@@ -212,7 +212,7 @@ class Install(Model):
     swap: Size | None = Field(
         None, description="Debian: size of the swap partition or volume; none by default."
     )
-    packages: tuple[Name, ...] = Field(
+    packages: tuple[Package, ...] = Field(
         (), description="Debian: packages to install besides the standard system."
     )
     reboot_mode: Literal["reboot", "power-off"] = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from ventoy_kit.fleet.countries import COUNTRIES
 from ventoy_kit.fleet.marks import PlainFloat, PlainInt
 
 
@@ -21,16 +23,24 @@ def bad(message: str, remedy: str) -> PydanticCustomError:
 def wrong_type(wanted: str, value: object) -> PydanticCustomError:
     """An error of the value's type; the decoder turns it into a finding of VK-S03."""
     remedy = "Quote it if it is meant as text." if isinstance(value, bool) else f"Write {wanted}."
-    message = f"needs {wanted}, not {_shown(value)}"
+    message = f"needs {wanted}, not {shown(value)}"
     return PydanticCustomError("vk_type", "{message}", {"message": message, "remedy": remedy})
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value of the fleet file in a message: short, and never what a map or list holds."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else f"`{value}`"
+        return "`true`" if value else "`false`"
+    if isinstance(value, dict | list | tuple):
+        return "a map" if isinstance(value, dict) else "a list"
+    return f"`{cut(str(getattr(value, 'raw', value)))}`"
+
+
+def cut(text: str) -> str:
+    """The beginning of a text that is too long for a message."""
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def as_text(value: Any) -> str:
@@ -53,7 +63,7 @@ def as_int(value: Any) -> int:
             "{message}",
             {
                 "message": f"`{raw}` is octal for some YAML readers",
-                "remedy": f"Write {raw.lstrip('0') or '0'}.",
+                "remedy": f"Write {int(value)}.",
             },
         )
     return int(value)
@@ -77,17 +87,39 @@ def _mac(value: Any) -> str:
     text = as_text(value).lower().replace("-", ":")
     if not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", text):
         raise bad(
-            f"`{text}` is not a MAC address", "Write six pairs of hex digits: `ip -br link` shows them."
+            f"`{cut(text)}` is not a MAC address", "Write six pairs of hex digits: `ip -br link` shows them."
         )
     if text in {"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"}:
-        raise bad(f"`{text}` is no NIC's address", "Copy the real one from `ip -br link`.")
+        raise bad(f"`{cut(text)}` is no NIC's address", "Copy the real one from `ip -br link`.")
     return text
 
 
 def _uuid(value: Any) -> str:
     text = as_text(value).lower()
     if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
-        raise bad(f"`{text}` is not a UUID", "Copy it from /sys/class/dmi/id/product_uuid (as root).")
+        raise bad(f"`{cut(text)}` is not a UUID", "Copy it from /sys/class/dmi/id/product_uuid (as root).")
+    return text
+
+
+def _ssh_key(value: Any) -> str:
+    """A line of a .pub file whose key data says the type that the line says (RFC 4253, section 6.6)."""
+    text = as_text(value)
+    match = re.fullmatch(
+        r"((?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+) ([A-Za-z0-9+/]{40,}={0,2})(?: [^\x00-\x1f\x7f]*)?", text
+    )
+    remedy = "Copy the one line of the .pub file, such as `ssh-ed25519 AAAA... name`; never the private key."
+    if not match:
+        raise bad(f"`{text[:40]}` is not a public SSH key", remedy)
+    try:
+        blob = base64.b64decode(match[2], validate=True)
+    except ValueError:
+        raise bad(f"the key `{text[:40]}...` is cut off or damaged", remedy) from None
+    length = int.from_bytes(blob[:4])
+    if blob[4 : 4 + length] != match[1].encode():
+        raise bad(f"the key `{text[:40]}...` is cut off or damaged", remedy)
+    # An Ed25519 point of small order, such as zero, lets anybody forge signatures: seen as a placeholder in examples.
+    if match[1] == "ssh-ed25519" and (len(blob) != 51 or len(set(blob[20:])) == 1):
+        raise bad(f"the key `{text[:40]}...` is a placeholder, with which anybody could log in", remedy)
     return text
 
 
@@ -97,14 +129,16 @@ def _pattern(expression: str, what: str, remedy: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         text = as_text(value)
         if not compiled.fullmatch(text):
-            raise bad(f"`{text}` is not {what}", remedy)
+            raise bad(f"`{cut(text)}` is not {what}", remedy)
         return text
 
     return check
 
 
-def _matching(expression: str, what: str, remedy: str) -> Any:
-    schema = {"type": "string", "pattern": f"^({expression})$", "description": what}
+def _matching(expression: str, what: str, remedy: str, *, digits: bool = False) -> Any:
+    """Validator and schema of text that matches; `digits` if it may look like a number without quotes."""
+    kind = ["string", "number"] if digits else "string"
+    schema = {"type": kind, "pattern": f"^({expression})$", "description": what}
     return (BeforeValidator(_pattern(expression, what, remedy)), WithJsonSchema(schema))
 
 
@@ -115,8 +149,8 @@ Bool = Annotated[bool, BeforeValidator(as_bool), WithJsonSchema({"type": "boolea
 Title = Annotated[
     str,
     *_matching(
-        r'[^\x00-\x1f\x7f"$\\`]{1,80}',
-        "a title of 1 to 80 characters without quotes, $, \\ or backticks",
+        r'[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"$\\`]{1,80}',
+        "a title of 1 to 80 characters without quotes, $, \\, backticks or characters that steer a terminal",
         "Shorten it, or leave those characters out; Ventoy's menu and consoles show it as it is.",
     ),
 ]
@@ -126,6 +160,7 @@ Name = Annotated[
         r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?",
         "a name of lower-case letters, digits and inner hyphens, at most 32 characters",
         "Use lower-case letters, digits and hyphens.",
+        digits=True,
     ),
 ]
 FleetName = Annotated[
@@ -160,6 +195,7 @@ Serial = Annotated[
         r"[!-~]([ -~]{0,62}[!-~])?",
         "a serial number of 1 to 64 printable ASCII characters",
         "Copy it from `lsblk -o NAME,SERIAL` or from the label.",
+        digits=True,
     ),
 ]
 Wwn = Annotated[
@@ -168,6 +204,7 @@ Wwn = Annotated[
         r"(0x|naa\.|eui\.|nvme\.|t10\.)?[0-9A-Za-z._-]{8,80}",
         "a WWN such as 0x5000c500a1b2c3d4 or eui.0025385b71b0a1c2",
         "Copy it from `lsblk -o NAME,WWN`.",
+        digits=True,
     ),
 ]
 PciId = Annotated[
@@ -207,22 +244,48 @@ EnvName = Annotated[
 ]
 SshKey = Annotated[
     str,
-    *_matching(
-        r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{40,}={0,2}( [^\x00-\x1f\x7f]*)?",
-        "a public SSH key such as `ssh-ed25519 AAAA... name`",
-        "Copy the one line of the .pub file; never the private key.",
+    BeforeValidator(_ssh_key),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{40,}={0,2}( .*)?$"}
     ),
 ]
 Timezone = Annotated[
     str,
     *_matching(
-        r"UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2}",
+        # The areas of tz's zone.tab: the Proxmox installer knows no other names, neither Etc/UTC nor US/Eastern.
+        r"UTC|(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)(/[A-Za-z0-9_+-]+){1,2}",
         "a time zone such as Europe/Berlin, or UTC",
-        "Use a name from `timedatectl list-timezones` of the form Area/City.",
+        "Use a name from `timedatectl list-timezones` that begins with a continent or ocean, or UTC.",
     ),
 ]
 Language = Annotated[
     str, *_matching(r"[a-z]{2,3}(_[A-Z]{2})?\.UTF-8", "a locale such as en_US.UTF-8", "Use ll_CC.UTF-8.")
+]
+
+
+Package = Annotated[
+    str,
+    *_matching(
+        r"[a-z0-9][a-z0-9+.-]+",
+        "the name of a Debian package",
+        "Use lower-case letters, digits, +, - and . as `apt-cache search` prints it.",
+    ),
+]
+
+
+def _country(value: Any) -> str:
+    text = as_text(value)
+    if text not in COUNTRIES:
+        hint = {"uk": "gb", "en": "us"}.get(text.lower(), text.lower())
+        remedy = (
+            f"Write `{hint}`." if hint in COUNTRIES else "Write two lower-case letters, such as `us` or `de`."
+        )
+        raise bad(f"`{cut(text)}` is not a country code of ISO 3166", remedy)
+    return text
+
+
+Country = Annotated[
+    str, BeforeValidator(_country), WithJsonSchema({"type": "string", "enum": sorted(COUNTRIES)})
 ]
 
 
@@ -238,7 +301,7 @@ def parse_size(value: Any) -> int:
     text = as_text(value)
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([KMGTP]i?B|B)", text)
     if not match or float(match[1]) == 0:
-        raise bad(f"`{text}` is not a size", "Write a number and a unit: 64 GiB, 512 GB, 2 TB.")
+        raise bad(f"`{cut(text)}` is not a size", "Write a number and a unit: 64 GiB, 512 GB, 2 TB.")
     return round(float(match[1]) * float(_UNITS[match[2]]))
 
 
@@ -262,6 +325,8 @@ Size = Annotated[
 
 def _cidr(value: Any) -> Any:
     text = as_text(value)
+    if "/" not in text:
+        raise bad(f"`{cut(text)}` is not a network", "Write it with its mask, like 10.0.0.0/24.")
     try:
         return ip_network(text, strict=True)
     except ValueError:
@@ -269,26 +334,33 @@ def _cidr(value: Any) -> Any:
     try:
         hint = str(ip_network(text, strict=False))
     except ValueError:
-        raise bad(f"`{text}` is not a network", "Write it like 10.0.0.0/24.") from None
-    raise bad(f"`{text}` has bits set beyond its mask", f"Write {hint}.")
+        raise bad(f"`{cut(text)}` is not a network", "Write it like 10.0.0.0/24.") from None
+    raise bad(f"`{cut(text)}` has bits set beyond its mask", f"Write {hint}.")
 
 
 def _address(value: Any) -> Any:
     text = as_text(value)
     try:
-        return ip_address(text)
+        return ip_address(_unscoped(text))
     except ValueError:
-        raise bad(f"`{text}` is not an IP address", "Write it like 10.0.0.1.") from None
+        raise bad(f"`{cut(text)}` is not an IP address", "Write it like 10.0.0.1.") from None
 
 
 def _interface(value: Any) -> IPv4Interface | IPv6Interface:
     text = as_text(value)
     try:
         if "/" in text:
-            return ip_interface(text)
+            return ip_interface(_unscoped(text))
     except ValueError:
         pass
-    raise bad(f"`{text}` is not an address with mask", "Write it like 10.0.0.11/24.")
+    raise bad(f"`{cut(text)}` is not an address with mask", "Write it like 10.0.0.11/24.")
+
+
+def _unscoped(text: str) -> str:
+    """The text, unless it names an interface of one machine (`fe80::1%eth0`), which may be any text at all."""
+    if "%" in text:
+        raise ValueError("an address with a zone")
+    return text
 
 
 _AS_TEXT = PlainSerializer(str, return_type=str)

@@ -31,7 +31,8 @@ SECRET_SHORT = Rule(
 SECRET_SHAPE = Rule(
     "VK-X03",
     "A secret is one line, and a ready hash is one of crypt(3)",
-    "A value that begins with `$` is taken as a ready hash: sha512-crypt ($6$) or yescrypt ($y$).",
+    "A value that begins with `$` is taken as a ready hash: sha512-crypt ($6$) or yescrypt ($y$). Any other is a "
+    "password in clear: one line of UTF-8 text that can be typed at a login prompt.",
 )
 SECRET_OPEN = Rule(
     "VK-X04",

@@ -30,7 +30,13 @@ def inspect_isos(
     facts: dict[str, IsoFacts] = {}
     for name, image in sorted(fleet.images.items()):
         path: DocPath = ("images", name, "path")
-        found, problems = inspect_iso(base / Path(image.path).expanduser(), path, files=files, reader=reader)
+        try:
+            file = base / Path(image.path).expanduser()
+        except RuntimeError:
+            message = f"{image.path} cannot be read: there is no such user"
+            report.add(codes.UNREADABLE.finding(message, "Correct the path.", path=path))
+            continue
+        found, problems = inspect_iso(file, path, files=files, reader=reader)
         report.extend(problems)
         if found is not None:
             facts[name] = found
@@ -66,6 +72,8 @@ def digest_isos(
     """Facts and SHA-256 of every ISO. `digest` may answer from a cache; OSError if a file vanished meanwhile."""
     out = {}
     for name, fact in facts.items():
-        file = (base / Path(fleet.images[name].path).expanduser()).resolve()
+        # The file keeps the name that was checked, even if it is a link to a file of another name.
+        file = base / Path(fleet.images[name].path).expanduser()
+        file = file.parent.resolve() / file.name
         out[name] = IsoFile(file, fact, digest(file))
     return out

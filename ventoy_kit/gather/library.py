@@ -70,8 +70,17 @@ def _overlay(root: str, shipped: Tree, own: Tree, report: Report) -> Tree:
                     )
                 )
             merged[name] = dict(files)
-        else:
-            merged.setdefault("", {}).update(files)
+            continue
+        for file in sorted(files):
+            if file in merged.get("", {}) and file != "README.md":
+                report.add(
+                    codes.OVERRIDE.finding(
+                        f"`{root}/{file}` beside the fleet file takes the place of the kit's own",
+                        "Remove the file to use the kit's own.",
+                        place=Place(f"{root}/{file}"),
+                    )
+                )
+        merged.setdefault("", {}).update(files)
     return merged
 
 

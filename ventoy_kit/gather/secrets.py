@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from ventoy_kit.report import Path as DocPath
 ROUNDS = 100_000
 """sha512-crypt rounds: a twentieth of a second per login on a small board, twenty times the default of crypt(3)."""
 
-_READY = re.compile(r"\$(6|y|5|2[aby]|gy|7)\$[!-9;-~]{20,500}")
+_READY = re.compile(r"\$(6|y|5|2[aby]|gy|7)\$[A-Za-z0-9./$=,+_-]{20,500}")
+
+LONGEST = 511
+"""Bytes of a password that PAM takes (PAM_MAX_RESP_SIZE, with its NUL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def gather_hashes(
             gives the same bytes.
 
     Returns:
-        crypt(3) strings by secret name, and findings VK-X01 to VK-X03. No finding holds any part of a secret.
+        crypt(3) strings by secret name, and findings VK-X01 to VK-X04. No finding holds any part of a secret.
     """
     report = Report()
     hashes: dict[str, str] = {}
@@ -51,6 +54,7 @@ def gather_hashes(
         value, finding = _read(fleet.secrets[name], name, sources)
         if finding is not None:
             report.add(finding)
+        report.extend(_open_file(fleet.secrets[name], name, sources))
         if value is not None:
             made, finding = _hash(value, name, known.get(name))
             if finding is not None:
@@ -73,11 +77,9 @@ def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None
         return _one_line(value), None
     if secret.file is not None:
         try:
-            return _one_line(
-                sources.files.read(sources.base / Path(secret.file).expanduser()).decode("utf-8")
-            ), None
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            return _one_line(sources.files.read(_file_of(secret.file, sources)).decode("utf-8-sig")), None
+        except (OSError, ValueError, RuntimeError) as error:  # also: no such user after ~, a NUL in the path
+            reason = error.strerror if isinstance(error, OSError) else "it is not text, or its path is none"
             return None, codes.SECRET_MISSING.finding(
                 f"the file {secret.file} cannot be read: {reason}",
                 "Create it, with mode 600.",
@@ -88,6 +90,8 @@ def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None
         code, out, _ = sources.process.run(argv, timeout=60)
     except MachineError as error:
         code, out, reason = 1, "", error.message
+    except ValueError:
+        code, out, reason = 1, "", "its arguments hold a NUL character"
     else:
         reason = f"exit code {code}" if code else "it printed nothing"
     if code or not out:
@@ -97,6 +101,26 @@ def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None
             path=(*path, "command"),
         )
     return _one_line(out), None
+
+
+def _file_of(name: str, sources: SecretSources) -> Path:
+    return sources.base / Path(name).expanduser()
+
+
+def _open_file(secret: Secret, name: str, sources: SecretSources) -> Iterator[Finding]:
+    """A warning if others can read the file that holds a secret."""
+    if secret.file is None:
+        return
+    try:
+        shared = sources.files.stat(_file_of(secret.file, sources)).shared
+    except (OSError, ValueError, RuntimeError):  # no regular file: nothing that a mode would protect
+        return
+    if shared:
+        yield codes.SECRET_OPEN.finding(
+            f"others can read the file {secret.file}",
+            f"Run `chmod 600 {secret.file}`.",
+            path=("secrets", name, "file"),
+        )
 
 
 def _one_line(text: str) -> str:
@@ -113,9 +137,18 @@ def _hash(value: str, name: str, known: str | None) -> tuple[str | None, Finding
             "Make one with `mkpasswd -m sha-512`, or choose a password that does not begin with `$`.",
             path=path,
         )
-    if any(ord(c) < 32 or ord(c) == 127 for c in value):
+    # A lone surrogate stands for a byte that is no UTF-8, and U+FFFD for one that a program printed.
+    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 or ord(c) == 0xFFFD for c in value):
         return None, codes.SECRET_SHAPE.finding(
-            "the password holds a line end or control character", "Use one line.", path=path
+            "the password holds a line end, a control character or a byte that is no UTF-8",
+            "Use one line of text.",
+            path=path,
+        )
+    if len(value.encode()) > LONGEST:
+        return None, codes.SECRET_SHAPE.finding(
+            f"the password has {len(value.encode())} bytes, more than a login takes",
+            f"Use at most {LONGEST}.",
+            path=path,
         )
     if len(value.encode()) < 8:
         return None, codes.SECRET_SHORT.finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -12,6 +13,8 @@ from ventoy_kit.fleet.marks import read_marked
 from ventoy_kit.fleet.values import Name, Text, Title
 from ventoy_kit.hardware import codes
 from ventoy_kit.report import Finding, Place, Report
+
+PROFILE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
 class _Model(BaseModel):
@@ -58,14 +61,23 @@ def parse_profiles(texts: Mapping[str, tuple[str, str]]) -> tuple[Mapping[str, B
     report = Report()
     raw: dict[str, BiosProfile] = {}
     for name, (file, text) in sorted(texts.items()):
+        if not PROFILE_NAME.fullmatch(name):
+            message, remedy = (
+                f"`{name}` is no name of a profile",
+                "Use lower-case letters, digits and hyphens.",
+            )
+            report.add(codes.BAD_PROFILE.finding(message, remedy, place=Place(file)))
+            continue
         marked, found = read_marked(text.encode(), file)
-        if marked is not None:
+        if marked is not None and not isinstance(marked.value, dict):
+            what = "is empty" if marked.value is None else "holds no map of keys"
+            found.add(codes.BAD_PROFILE.finding(f"{file} {what}", "Begin with `title: ...`.", path=()))
+        elif marked is not None:
             try:
                 raw[name] = BiosProfile.model_validate(marked.value)
             except ValidationError as error:
                 found.extend(finding_of(details, BiosProfile) for details in error.errors(include_url=False))
-            found = found.located(marked.locate)
-        report.extend(found)
+        report.extend(found if marked is None else found.located(marked.locate))
     merged = {}
     for name in raw:
         chain, problem = _chain(name, raw, texts)

@@ -11,7 +11,8 @@ ANSWER_UNSAFE = Rule(
 TEMPLATE = Rule(
     "VK-W02",
     "A template renders",
-    "Templates are Jinja with undefined names as errors, in a sandbox.",
+    "Templates are Jinja with undefined names as errors, in a sandbox. What `base.toml` adds to an answer must be "
+    "known to the installer, which refuses unknown keys, and options of another filesystem.",
 )
 TEMPLATE_MISSING = Rule(
     "VK-W03",
@@ -21,8 +22,8 @@ TEMPLATE_MISSING = Rule(
 PRESEED_LINE = Rule(
     "VK-W04",
     "A preseed line has owner, name, type and value",
-    "The installer's reader takes a comment after blanks for an answer, turns a literal backslash-n into a new line "
-    "when it saves its database, and ignores unknown types with a warning.",
+    "The installer's reader takes a comment after blanks for an answer, joins a line that ends with a backslash to the "
+    "next one, turns a literal backslash-n into a new line when it saves its database, and takes unknown types.",
 )
 RUNNER_SIZE = Rule(
     "VK-W05",

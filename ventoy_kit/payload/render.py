@@ -131,7 +131,8 @@ class _Renderer:
             out["recipe"], found = debian.render_recipe(node, image, files)
             self.report.extend(found)
             out["authorized_keys"] = "".join(f"{key}\n" for key in node.ssh_keys).encode()
-        if node.hooks:
+        # The Proxmox step insists on the file, so that a damaged archive shows; without hooks the installer ignores it.
+        if node.hooks or image.facts.family == "proxmox":
             out["first-boot"] = self._runner(node)
         return {name: data for name, data in out.items() if data is not None}
 

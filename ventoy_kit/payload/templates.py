@@ -13,7 +13,7 @@ def render_template(
     family: str, name: str, files: Mapping[str, str], values: Mapping[str, Any]
 ) -> tuple[str | None, Report]:
     """Render one template of a family's folder; None with VK-W02 or VK-W03 if that fails."""
-    from jinja2 import StrictUndefined, TemplateError
+    from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
     report = Report()
@@ -25,7 +25,7 @@ def render_template(
             )
         )
         return None, report
-    # Nothing is HTML here: the results are preseed lines, which check_preseed reads afterwards.
+    # Nothing is HTML here: the results are preseed lines, which read_preseed reads afterwards.
     environment = SandboxedEnvironment(
         undefined=StrictUndefined,
         autoescape=False,
@@ -35,7 +35,7 @@ def render_template(
     )
     try:
         return environment.from_string(files[name]).render(values), report
-    except (TemplateError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - a template of the user is a program: it may fail in any way
         line = getattr(error, "lineno", None)
         report.add(
             codes.TEMPLATE.finding(

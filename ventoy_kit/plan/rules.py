@@ -154,7 +154,7 @@ def _hook_systems(
             continue
         yield codes.HOOK_SYSTEM.finding(
             f"hook `{use.name}` does not support {facts.product} {facts.release or ''}".rstrip(),
-            "Remove it from this node.",
+            "Remove it here." if path[0] == "nodes" else "Name it at the nodes that it supports instead.",
             path=(*path, "name"),
         )
 

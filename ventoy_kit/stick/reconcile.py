@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ventoy_kit.fleet.values import format_size
 from ventoy_kit.payload.model import Entry, Manifest
 from ventoy_kit.report import Finding, Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
-from ventoy_kit.stick.ventoy_config import CONFIG_PATH
+from ventoy_kit.stick.ventoy_text import CONFIG_PATH
 
 ADOPTED = "adopted: "
 """Beginning of the origin of a file that the user put there; such a file is never removed."""
@@ -46,7 +46,8 @@ class Found:
     Attributes:
         manifest: what an earlier stage of this fleet recorded there, if anything.
         files: the files at the places that the wanted and the found manifest name, by path.
-        leftovers: temporary files of an interrupted stage.
+        leftovers: temporary files of an interrupted stage, with their sizes; they go before anything is written.
+        others: files that the manifests of other fleets on the same stick name, with the fleet's name.
         config: bytes of ventoy.json, None if there is none.
         free: bytes that can be written.
         filesystem: name of the file system as mounted (`exfat`, `vfat`, `ext4`, ...), if known.
@@ -54,10 +55,11 @@ class Found:
 
     manifest: Manifest | None
     files: Mapping[str, FoundFile]
-    leftovers: tuple[str, ...]
+    leftovers: Mapping[str, int]
     config: bytes | None
     free: int
     filesystem: str | None
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,13 @@ def reconcile(wanted: Manifest, found: Found, config: bytes) -> tuple[StagePlan 
         The plan, or None with findings VK-Z*.
     """
     report = Report()
-    owned = {e.path: e for e in found.manifest.entries} if found.manifest else {}
+    # exFAT takes names that differ in case only for one file.
+    owned = {e.path.casefold(): e for e in found.manifest.entries} if found.manifest else {}
     steps: list[Step] = []
     kept: list[Step] = []
     entries: list[Entry] = []
     for entry in wanted.entries:
-        step = _step_for(entry, found.files.get(entry.path), owned.get(entry.path), report)
+        step = _step_for(entry, found, owned.get(entry.path.casefold()), report)
         adopted = step.action is Action.ADOPT or (
             step.action is Action.KEEP and step.origin.startswith(ADOPTED)
         )
@@ -140,17 +143,21 @@ def reconcile(wanted: Manifest, found: Found, config: bytes) -> tuple[StagePlan 
         steps.append(
             Step(action, manifest_path(wanted.fleet), len(data), None, "manifest", "what the kit owns here")
         )
-    steps += _removals(final, owned, found)
-    write = sum(s.size for s in steps if s.action in (Action.WRITE, Action.REPLACE))
-    if write + SLACK > found.free and write:
-        report.add(_no_space(write, found, steps))
+    steps += _removals(final, owned, found, report)
+    written = [s.size for s in steps if s.action in (Action.WRITE, Action.REPLACE)]
+    write, room = sum(written), sum(-(-size // CLUSTER) * CLUSTER for size in written) + SLACK
+    if written and room > found.free + sum(found.leftovers.values()):
+        report.add(_no_space(room, found, steps))
     return (
         None if report.has_errors else StagePlan(final, tuple(steps), tuple(kept), new_config, write)
     ), report
 
 
-SLACK = 4 * 1024 * 1024
-"""Bytes kept free for directory entries, cluster rounding and the intent."""
+SLACK = 2 * 1024 * 1024
+"""Bytes kept free for directories and the intent."""
+
+CLUSTER = 128 * 1024
+"""Bytes that the smallest file takes: Ventoy's cluster size on large sticks (VentoyWorker.sh)."""
 
 
 def manifest_path(fleet: str) -> str:
@@ -158,21 +165,33 @@ def manifest_path(fleet: str) -> str:
     return f"ventoy/{fleet}/manifest.json"
 
 
-def _step_for(entry: Entry, found: FoundFile | None, owned: Entry | None, report: Report) -> Step:
-    def step(action: Action, why: str, origin: str = entry.origin) -> Step:
+def _step_for(entry: Entry, found: Found, owned: Entry | None, report: Report) -> Step:
+    there = found.files.get(entry.path)
+    adopted = owned is not None and owned.origin.startswith(ADOPTED)
+
+    def step(action: Action, why: str) -> Step:
+        origin = ADOPTED + entry.origin if adopted and action is Action.KEEP else entry.origin
         return Step(action, entry.path, entry.size, entry.sha256, origin, why)
 
-    if found is None:
+    if there is None:
         return step(Action.WRITE, "new" if owned is None else "missing")
-    if found.size == entry.size and found.sha256 == entry.sha256:
+    if there.size == entry.size and there.sha256 == entry.sha256:
         if owned is None and _is_iso(entry):
             return step(Action.ADOPT, "it is there already, put there by you")
-        return step(Action.KEEP, "same bytes", owned.origin if owned else entry.origin)
-    if owned is None and _is_iso(entry):
+        return step(Action.KEEP, "same bytes")
+    if _is_iso(entry) and (owned is None or adopted or there.size != owned.size):
         report.add(
             codes.IN_THE_WAY.finding(
                 f"{entry.path} is there already, with other bytes, and the kit did not put it there",
                 "Rename or remove it, or rename your ISO.",
+                place=Place(entry.path),
+            )
+        )
+    elif entry.path in found.others:
+        report.add(
+            codes.IN_THE_WAY.finding(
+                f"{entry.path} is there with other bytes, and the fleet {found.others[entry.path]} uses it",
+                "Rename your ISO.",
                 place=Place(entry.path),
             )
         )
@@ -183,24 +202,44 @@ def _is_iso(entry: Entry) -> bool:
     return entry.path.startswith("iso/")
 
 
-def _removals(final: Manifest, owned: Mapping[str, Entry], found: Found) -> list[Step]:
-    wanted = {e.path for e in final.entries}
-    gone = [
-        Step(Action.REMOVE, e.path, found.files[e.path].size, None, e.origin, "no longer in the fleet")
-        for e in owned.values()
-        if e.path not in wanted and e.path in found.files and not e.origin.startswith(ADOPTED)
-    ]
+def _removals(final: Manifest, owned: Mapping[str, Entry], found: Found, report: Report) -> list[Step]:
+    wanted = {e.path.casefold() for e in final.entries}
+    gone = []
+    for entry in owned.values():
+        there = found.files.get(entry.path)
+        if there is None or entry.path.casefold() in wanted or entry.origin.startswith(ADOPTED):
+            continue
+        if entry.path in found.others:
+            report.add(
+                codes.OTHER_FLEET.finding(
+                    f"{entry.path} stays: the fleet {found.others[entry.path]} on this stick uses it",
+                    "Remove it by hand when no fleet needs it any more.",
+                    place=Place(entry.path),
+                )
+            )
+        elif _is_iso(entry) and not (there.size == entry.size and there.sha256 in (None, entry.sha256)):
+            report.add(
+                codes.CHANGED.finding(
+                    f"{entry.path} stays: it has other bytes than the kit put there",
+                    "Remove it by hand if you do not need it.",
+                    place=Place(entry.path),
+                )
+            )
+        else:
+            gone.append(
+                Step(Action.REMOVE, entry.path, there.size, None, entry.origin, "no longer in the fleet")
+            )
     left = [
-        Step(Action.REMOVE, path, 0, None, "temporary", "left by an interrupted run")
-        for path in found.leftovers
+        Step(Action.REMOVE, path, size, None, "temporary", "left by an interrupted run")
+        for path, size in sorted(found.leftovers.items())
     ]
     return gone + left
 
 
-def _no_space(write: int, found: Found, steps: list[Step]) -> Finding:
-    freed = sum(s.size for s in steps if s.action is Action.REMOVE)
+def _no_space(room: int, found: Found, steps: list[Step]) -> Finding:
+    freed = sum(s.size for s in steps if s.action is Action.REMOVE and s.origin != "temporary")
     more = f" Afterwards {format_size(freed)} would be freed." if freed else ""
     return codes.NO_SPACE.finding(
-        f"{format_size(write + SLACK)} are needed, {format_size(found.free)} are free",
+        f"{format_size(room)} are needed, {format_size(found.free)} are free",
         f"Remove files of yours from the stick, or use a larger one.{more}",
     )

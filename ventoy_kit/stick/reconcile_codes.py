@@ -49,3 +49,16 @@ OTHER_FLEET = Rule(
     "A stick can carry several fleets; each has its own folder and manifest.",
     Severity.NOTE,
 )
+CHANGED = Rule(
+    "VK-Z10",
+    "An ISO that was changed since it was staged is left alone",
+    "The kit removes nothing that it cannot prove to own: an ISO whose size or digest is not the recorded one is taken "
+    "for a file of the user.",
+    Severity.NOTE,
+)
+OBSTRUCTED = Rule(
+    "VK-Z11",
+    "The way to a file is made of folders",
+    "A symbolic link could lead away from the target, and where a folder stands no file can be written. The kit "
+    "follows and replaces neither.",
+)

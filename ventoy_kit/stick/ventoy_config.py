@@ -1,199 +1,25 @@
-"""ventoy.json as Ventoy reads it, and the kit's entries merged into it and taken out again. Pure.
+"""The kit's entries merged into the user's ventoy.json and taken out again. Pure.
 
-The reader follows Ventoy's own (ventoy_json.c): no escape is decoded, numbers are digits only, bytes above 127 and
-control characters between tokens are blanks, of two equal members the first counts, text behind the root object is
-ignored. Strings are kept as they are spelled, so what is written back means to Ventoy what it meant before.
+What counts for Ventoy (ventoy_plugin.c): the first member of a plugin's name, and one with the suffix of the boot mode
+in its place; of several exact entries for an image the last one, in `conf_replace` the first two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from ventoy_kit.report import Finding, Place, Report, place_in
 from ventoy_kit.stick import config_codes as codes
+from ventoy_kit.stick.ventoy_text import Obj, Value, as_value, same_value
 
-CONFIG_PATH = "ventoy/ventoy.json"
 MODES = ("legacy", "uefi", "ia32", "aa64", "mips")
 """Suffixes of plugin keys; a suffixed key takes the place of the plain one in that boot mode (ventoy_plugin.c)."""
 
+_TIP_PLACE: dict[str, Value] = {"left": "10%", "top": "81%", "color": "white"}
+"""Where Ventoy shows the tips, if the user's own configuration does not say."""
+
 IMAGE_KEY = {"auto_install": "image", "injection": "image", "conf_replace": "iso", "menu_alias": "image"}
-
-
-@dataclass(frozen=True, slots=True)
-class Obj:
-    """A JSON object: members in file order, doubles included."""
-
-    members: tuple[tuple[str, Value], ...] = ()
-
-    def get(self, name: str) -> Value:
-        """The first member of that name, as Ventoy finds it, or None."""
-        return next((value for key, value in self.members if key == name), None)
-
-    def with_member(self, name: str, value: Value) -> Obj:
-        """The first member of that name replaced, or a new one at the end."""
-        for index, (key, _) in enumerate(self.members):
-            if key == name:
-                return Obj((*self.members[:index], (name, value), *self.members[index + 1 :]))
-        return Obj((*self.members, (name, value)))
-
-    def without(self, name: str) -> Obj:
-        """The first member of that name removed."""
-        for index, (key, _) in enumerate(self.members):
-            if key == name:
-                return Obj((*self.members[:index], *self.members[index + 1 :]))
-        return self
-
-
-Value = Obj | list[Any] | str | int | bool | None
-
-
-class _SyntaxError(Exception):
-    def __init__(self, position: int, message: str) -> None:
-        super().__init__(message)
-        self.position, self.message = position, message
-
-
-def parse_config(data: bytes, file: str) -> tuple[Obj | None, Report]:
-    """Read a ventoy.json; None with a finding (line and column) where Ventoy would stop with an error."""
-    report = Report()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        place = place_in([], file, line, 1)
-        report.add(codes.BROKEN.finding("the file is not UTF-8 text", "Save it as UTF-8.", place=place))
-        return None, report
-    try:
-        start = _skip(text, 0)
-        if text[start : start + 1] != "{":
-            _fail(start, "the root must be an object in braces")
-        value, _ = _object(text, start, 0)
-    except _SyntaxError as error:
-        before = text[: error.position]
-        line = before.count("\n") + 1
-        column = error.position - (before.rfind("\n") + 1) + 1
-        report.add(
-            codes.BROKEN.finding(
-                f"Ventoy cannot read this: {error.message}",
-                "Mend it (no comments, no comma before a bracket, no negative or broken numbers), "
-                "or move the file away.",
-                place=place_in(text.splitlines(), file, line, column),
-            )
-        )
-        return None, report
-    return value, report
-
-
-def _fail(position: int, message: str) -> NoReturn:
-    raise _SyntaxError(position, message)
-
-
-def _skip(text: str, at: int) -> int:
-    while at < len(text) and (text[at] <= " " or text[at] > "\x7f"):
-        at += 1
-    return at
-
-
-def _string(text: str, at: int) -> tuple[str, int]:
-    if text[at : at + 1] != '"':
-        raise _SyntaxError(at, "a name or text in double quotes is expected")
-    end = text.find('"', at + 1)
-    if end > 0 and text[end - 1] == "\\":
-        end += 1
-        while end < len(text) and not (text[end] == '"' and text[end - 1] != "\\"):
-            end += 1
-    if end < 0 or end >= len(text):
-        raise _SyntaxError(at, "this text has no closing quote that Ventoy would see")
-    return text[at + 1 : end], end + 1
-
-
-def _value(text: str, at: int, depth: int) -> tuple[Value, int]:
-    at = _skip(text, at)
-    if depth > 64:
-        raise _SyntaxError(at, "it is nested too deeply")
-    for word, value in (("null", None), ("false", False), ("true", True)):
-        if text.startswith(word, at):
-            return value, at + len(word)
-    first = text[at : at + 1]
-    if first == '"':
-        return _string(text, at)
-    if first == "[":
-        return _array(text, at, depth)
-    if first == "{":
-        return _object(text, at, depth)
-    end = at
-    while end < len(text) and text[end] in "0123456789":
-        end += 1
-    if end == at:
-        raise _SyntaxError(at, "a value is expected")
-    return int(text[at:end]), end
-
-
-def _array(text: str, at: int, depth: int) -> tuple[list[Any], int]:
-    items: list[Any] = []
-    at = _skip(text, at + 1)
-    if text[at : at + 1] == "]":
-        return items, at + 1
-    while True:
-        item, at = _value(text, at, depth + 1)
-        items.append(item)
-        at = _skip(text, at)
-        if text[at : at + 1] == "]":
-            return items, at + 1
-        if text[at : at + 1] != ",":
-            raise _SyntaxError(at, "a comma or ] is expected")
-        at += 1
-
-
-def _object(text: str, at: int, depth: int) -> tuple[Obj, int]:
-    members: list[tuple[str, Value]] = []
-    at = _skip(text, at + 1)
-    if text[at : at + 1] == "}":
-        return Obj(), at + 1
-    while True:
-        name, at = _string(text, _skip(text, at))
-        at = _skip(text, at)
-        if text[at : at + 1] != ":":
-            raise _SyntaxError(at, "a colon is expected")
-        value, at = _value(text, at + 1, depth + 1)
-        members.append((name, value))
-        at = _skip(text, at)
-        if text[at : at + 1] == "}":
-            return Obj(tuple(members)), at + 1
-        if text[at : at + 1] != ",":
-            raise _SyntaxError(at, "a comma or } is expected")
-        at += 1
-
-
-def dump_config(root: Obj) -> bytes:
-    """Write it the way Ventoy reads it: strings as they are spelled, four blanks of indentation, a final line end."""
-    return (_dump(root, "") + "\n").encode()
-
-
-def _dump(value: Value, indent: str) -> str:
-    if isinstance(value, str):
-        return f'"{value}"'
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int):
-        return str(value)
-    inner = indent + "    "
-    if isinstance(value, Obj):
-        lines = [f'{inner}"{k}": {_dump(v, inner)}' for k, v in value.members]
-        return "{\n" + ",\n".join(lines) + f"\n{indent}}}" if lines else "{}"
-    lines = [inner + _dump(v, inner) for v in value]
-    return "[\n" + ",\n".join(lines) + f"\n{indent}]" if lines else "[]"
-
-
-def as_value(value: Any) -> Value:
-    """Plain data (from a manifest or from the payload) as a Value."""
-    if isinstance(value, Mapping):
-        return Obj(tuple((str(k), as_value(v)) for k, v in value.items()))
-    if isinstance(value, list | tuple):
-        return [as_value(v) for v in value]
-    return value  # type: ignore[no-any-return]
 
 
 def merge_config(
@@ -223,13 +49,19 @@ def merge_config(
             continue
         names = _present(root, plugin)
         for name in names if plugin in names else [plugin, *names]:
-            root = _put_in(root, name, [as_value(e) for e in entries])
+            mine = [as_value(e) for e in entries]
+            kept, was = _entries(root, name) or [], _entries(user, name) or []
+            settled = _is_settled(was, kept, mine, IMAGE_KEY.get(plugin, "image"))
+            root = _store(root, name, was if settled else [*kept, *mine])
+    for plugin in before:  # only now, so that a key that is needed again keeps its place
+        if root.count(plugin) == 1 and user.get(plugin) != root.get(plugin):
+            root = _without_empty(root, plugin)
     return root, report
 
 
 def _present(root: Obj, plugin: str) -> list[str]:
     """The keys of a plugin that are there: plain and per boot mode."""
-    return [n for n in (plugin, *(f"{plugin}_{m}" for m in MODES)) if root.get(n) is not None]
+    return [n for n in (plugin, *(f"{plugin}_{m}" for m in MODES)) if root.count(n)]
 
 
 def _entries(root: Obj, name: str) -> list[Any] | None:
@@ -243,34 +75,47 @@ def _entries(root: Obj, name: str) -> list[Any] | None:
 def _store(root: Obj, name: str, entries: list[Any]) -> Obj:
     if name.startswith("menu_tip"):
         holder = root.get(name)
-        holder = (
-            holder if isinstance(holder, Obj) else Obj((("left", "10%"), ("top", "81%"), ("color", "white")))
-        )
+        holder = holder if isinstance(holder, Obj) else Obj(tuple(_TIP_PLACE.items()))
         return root.with_member(name, holder.with_member("tips", list(entries)))
     return root.with_member(name, list(entries))
 
 
 def _take_out(root: Obj, name: str, entries: list[Value]) -> Obj:
+    """Remove each entry once, from the end, where the kit's stand: an equal one of the user stays."""
     found = _entries(root, name)
     if found is None:
         return root
-    kept = [e for e in found if e not in entries]
-    if kept == found:
+    kept = list(found)
+    for entry in entries:
+        at = next((i for i in reversed(range(len(kept))) if same_value(kept[i], entry)), None)
+        if at is not None:
+            del kept[at]
+    return root if len(kept) == len(found) else _store(root, name, kept)
+
+
+def _without_empty(root: Obj, plugin: str) -> Obj:
+    """Remove a plugin's plain key that the kit made and emptied.
+
+    Suffixed keys stay, since an empty one hides the plain key in its boot mode; so do the first of several members
+    of one name, which hides the others, and a holder of tips that says more than the kit's.
+    """
+    if _entries(root, plugin) != []:
         return root
-    holder = root.get(name)
-    own_holder = isinstance(holder, Obj) and {k for k, _ in holder.members} == {
-        "left",
-        "top",
-        "color",
-        "tips",
-    }
-    if not kept and (not isinstance(holder, Obj) or own_holder):
-        return root.without(name)
-    return _store(root, name, kept)
+    holder = root.get(plugin)
+    if isinstance(holder, Obj) and {k for k, _ in holder.members} != {*_TIP_PLACE, "tips"}:
+        return root
+    return root.without(plugin)
 
 
-def _put_in(root: Obj, name: str, entries: list[Value]) -> Obj:
-    return _store(root, name, [*(_entries(root, name) or []), *entries])
+def _is_settled(was: list[Any], kept: list[Any], mine: list[Value], key: str) -> bool:
+    """Whether the list holds ours already, with no later entry for an image of ours: then nothing is moved."""
+    images = {entry.text(key) for entry in mine if isinstance(entry, Obj)}
+    for at in reversed(range(len(was) - len(mine) + 1)):
+        end = at + len(mine)
+        if all(same_value(one, other) for one, other in zip(was[at:end], mine, strict=True)):
+            after = {entry.text(key) for entry in was[end:] if isinstance(entry, Obj)}
+            return [*was[:at], *was[end:]] == kept and not images & after
+    return False
 
 
 def _conflicts(root: Obj, ours: Mapping[str, Any], file: str) -> Iterator[Finding]:
@@ -278,21 +123,23 @@ def _conflicts(root: Obj, ours: Mapping[str, Any], file: str) -> Iterator[Findin
     images = {entry["image"] for entry in ours.get("menu_alias", [])}
     for plugin in ours:
         for name in _present(root, plugin):
-            if _entries(root, name) is None and not (
-                name.startswith("menu_tip") and isinstance(root.get(name), Obj)
-            ):
+            holder = root.get(name)
+            room_for_tips = (
+                name.startswith("menu_tip") and isinstance(holder, Obj) and not holder.count("tips")
+            )
+            if _entries(root, name) is None and not room_for_tips:
                 yield codes.SHAPE.finding(
-                    f"`{name}` is not a list, so Ventoy ignores it and nothing can be added",
+                    f"`{name}` has not the shape that Ventoy reads, so it ignores it and nothing can be added",
                     "Correct or remove it.",
                     place=place,
                 )
     for plugin, key in IMAGE_KEY.items():
         for name in _present(root, plugin):
             for entry in _entries(root, name) or []:
-                image = entry.get(key) if isinstance(entry, Obj) else None
+                image = entry.text(key) if isinstance(entry, Obj) else None
                 if image in images:
                     count = sum(
-                        isinstance(e, Obj) and e.get(key) == image for e in _entries(root, name) or []
+                        isinstance(e, Obj) and e.text(key) == image for e in _entries(root, name) or []
                     )
                     yield _same_image(name, str(image), count if plugin == "conf_replace" else 0, place)
                     break
@@ -325,10 +172,17 @@ def _hidden(root: Obj, images: set[str], place: Place) -> Iterator[Finding]:
                     "Add it there.",
                     place=place,
                 )
+    for name in _present(root, "image_blacklist"):
+        listed = root.get(name)
+        for image in sorted(images):
+            if isinstance(listed, list) and image in listed:
+                yield codes.HIDDEN.finding(
+                    f"`{name}` names {image}, so Ventoy does not show it", "Remove it there.", place=place
+                )
     for name in _present(root, "control"):
         settings = {
             key: value
-            for entry in (root.get(name) or [])  # type: ignore[union-attr]
+            for entry in _entries(root, name) or []
             if isinstance(entry, Obj)
             for key, value in entry.members[:1]
         }

@@ -13,7 +13,7 @@ import tomli_w
 
 from ventoy_kit.payload import codes
 from ventoy_kit.plan.model import NodePlan
-from ventoy_kit.report import Place, Report
+from ventoy_kit.report import Finding, Place, Report
 
 DISK_PLACEHOLDER = "@VENTOY_KIT_DISKS@"
 """What stands for the system disks until the boot hook has found them; matches no device of the installer."""
@@ -34,8 +34,13 @@ def render_answer(node: NodePlan, files: Mapping[str, str]) -> tuple[bytes | Non
     report = Report()
     answer: dict[str, Any] = {}
     file = "answer_files/proxmox/base.toml"
+    if "base.toml" not in files:
+        message = f"{file} does not exist"
+        remedy = "Copy it from the kit's own folder."
+        report.add(codes.TEMPLATE_MISSING.finding(message, remedy, place=Place(file)))
+        return None, report
     try:
-        answer = tomllib.loads(files.get("base.toml", ""))
+        answer = tomllib.loads(files["base.toml"])
     except tomllib.TOMLDecodeError as error:
         report.add(
             codes.TEMPLATE.finding(f"base.toml is not TOML: {error}", "Correct the file.", place=Place(file))
@@ -114,15 +119,46 @@ def _gib(size: int) -> float | int:
     return int(value) if value == int(value) else round(value, 3)
 
 
+KEYS: Mapping[str, frozenset[str]] = {
+    "global": frozenset(
+        {
+            *("keyboard", "country", "timezone", "fqdn", "mailto", "root-password-hashed", "root-ssh-keys"),
+            *("reboot-mode", "reboot-on-error", "subscription-key"),
+        }
+    ),
+    "network": frozenset({"source", "cidr", "gateway", "dns", "filter", "interface-name-pinning"}),
+    "disk-setup": frozenset({"filesystem", "disk-list", "lvm", "zfs", "btrfs"}),
+    "post-installation-webhook": frozenset({"url", "cert-fingerprint", "auth-token"}),
+    "first-boot": frozenset({"source", "ordering", "url", "cert-fingerprint"}),
+}
+"""The installer's sections and keys, less those that choose a disk or hold a password in clear. It refuses unknown ones."""
+
+_OPTIONS = {"ext4": "lvm", "xfs": "lvm", "zfs": "zfs", "btrfs": "btrfs"}
+
+
 def check_answer(data: bytes, file: str) -> Report:
-    """Look at rendered bytes: the placeholder is the only disk, nothing filters disks, one line holds it."""
+    """Look at rendered bytes: the placeholder is the only disk and stands once, every key is a known harmless one."""
     report = Report()
-    setup = tomllib.loads(data.decode()).get("disk-setup", {})
+    answer = tomllib.loads(data.decode())
+    for section, values in answer.items():
+        for key in values if isinstance(values, dict) else ():
+            if key not in KEYS.get(section, ()):
+                report.add(_unknown_key(f"{section}.{key}", file))
+        if section not in KEYS:
+            report.add(_unknown_key(section, file))
+    setup = answer.get("disk-setup", {})
+    for kind in sorted({"lvm", "zfs", "btrfs"} - {_OPTIONS[setup["filesystem"]]}):
+        if kind in setup:
+            message = (
+                f"`disk-setup.{kind}` does not go with {setup['filesystem']}; the installer would refuse it"
+            )
+            remedy = f"Remove it from base.toml, and write `{kind}` at the nodes that have it."
+            report.add(codes.TEMPLATE.finding(message, remedy, place=Place(file)))
     problems = []
     if setup.get("disk-list") != [DISK_PLACEHOLDER]:
         problems.append("its disk-list is not the placeholder alone")
-    if "filter" in setup or "filter-match" in setup:
-        problems.append("it filters disks")
+    if not {"filter", "filter-match", "filter_match", "disk_list"}.isdisjoint(setup):
+        problems.append("it lists or filters disks by itself")
     if data.count(DISK_PLACEHOLDER.encode()) != 1:
         problems.append("the placeholder does not stand exactly once")
     if problems:
@@ -134,3 +170,11 @@ def check_answer(data: bytes, file: str) -> Report:
             )
         )
     return report
+
+
+def _unknown_key(key: str, file: str) -> Finding:
+    return codes.TEMPLATE.finding(
+        f"`{key}` is no key that an answer file may set",
+        "Remove it from base.toml, or spell it as the installer's manual does; passwords belong into `secrets`.",
+        place=Place(file),
+    )

@@ -1,0 +1,423 @@
+"""Write the generated pages of docs/reference from the code, or check that they are up to date.
+
+`python scripts/make_docs.py` writes; with `--check` it exits 1, names the pages that are stale, and shows why.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import WithJsonSchema
+from pydantic_core import PydanticUndefined
+
+from ventoy_kit.app.rulebook import RULES
+from ventoy_kit.cli import COMMANDS, cli
+from ventoy_kit.fleet import values
+from ventoy_kit.fleet.hooks import HookSpec, ParamSpec, parse_hook
+from ventoy_kit.fleet.schema import Fleet
+from ventoy_kit.report import Rule
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "reference"
+NOTICE = "<!-- Written by scripts/make_docs.py: change the code, then run `make docs`. -->\n"
+
+RULE_GROUPS = {
+    "Y": "The fleet file as YAML",
+    "S": "The fleet file's keys and values",
+    "R": "Names that refer to something",
+    "N": "Networks and addresses",
+    "M": "Which machine is it",
+    "D": "Disks",
+    "A": "Installation",
+    "C": "Cluster",
+    "H": "Hooks",
+    "P": "BIOS profiles",
+    "X": "Secrets",
+    "I": "Images",
+    "G": "Files around the fleet file",
+    "W": "Rendered answers",
+    "T": "Targets: sticks, image files, folders",
+    "V": "Ventoy's own configuration",
+    "Z": "Staging",
+    "U": "Commands",
+}
+
+FORMS: tuple[tuple[str, Any], ...] = (
+    ("text", values.Text),
+    ("whole number", values.Int),
+    ("true or false", values.Bool),
+    ("title", values.Title),
+    ("name", values.Name),
+    ("fleet name", values.FleetName),
+    ("node name", values.NodeName),
+    ("MAC address", values.Mac),
+    ("UUID", values.Uuid),
+    ("serial number", values.Serial),
+    ("WWN", values.Wwn),
+    ("PCI id", values.PciId),
+    ("PCI address", values.PciAddress),
+    ("domain", values.Domain),
+    ("web address", values.Url),
+    ("country code", values.Country),
+    ("package name", values.Package),
+    ("variable name", values.EnvName),
+    ("SSH key", values.SshKey),
+    ("time zone", values.Timezone),
+    ("locale", values.Language),
+    ("size", values.Size),
+    ("network", values.Cidr),
+    ("IP address", values.Address),
+    ("address with mask", values.Interface),
+)
+"""What the reference calls each type of value."""
+
+FORM_TEXTS = {
+    "text": "text; a number is taken as it is spelled",
+    "whole number": "a whole number without leading zeros",
+    "true or false": "`true` or `false`; `yes`, `no`, `on` and `off` are text in YAML 1.2 and are refused",
+    "MAC address": "six pairs of hex digits, such as `d8:43:ae:00:0a:01`",
+    "SSH key": "one public key, the line of a `.pub` file such as `ssh-ed25519 AAAA... name`",
+    "UUID": "32 hex digits in five groups, as firmware reports them",
+    "size": "a number and a unit: `512 GB`, `2 TB` (powers of 1000), `64 GiB` (powers of 1024)",
+    "country code": "two letters of ISO 3166, lower case, such as `de`",
+    "network": "an IPv4 or IPv6 network such as `10.0.0.0/24`",
+    "IP address": "an IPv4 or IPv6 address",
+    "address with mask": "an address with its mask, such as `10.0.0.11/24`",
+}
+
+
+def cell(text: str) -> str:
+    """Text inside a Markdown table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def rules_page() -> str:
+    lines = [
+        NOTICE,
+        "# Rules",
+        "",
+        "Every finding of `ventoy-kit` names one of these rules. `ventoy-kit check --explain CODE` prints the same text.",
+        "An error stops the command before it changes anything; a warning and a note do not.",
+        "Refusals at the machine have codes of their own: [boot-codes.md](boot-codes.md).",
+        "",
+    ]
+    groups: dict[str, list[Rule]] = {}
+    for rule in RULES.values():
+        groups.setdefault(rule.code[3], []).append(rule)
+    unknown = sorted(set(groups) - set(RULE_GROUPS))
+    if unknown:
+        sys.exit(f"give the rules of {', '.join(unknown)} a heading in RULE_GROUPS of scripts/make_docs.py")
+    for letter, title in RULE_GROUPS.items():
+        lines += [f"## {title}", ""]
+        for rule in groups.get(letter, []):
+            head = rule.title[0].upper() + rule.title[1:]
+            lines += [f"### {rule.code}", "", f"**{head}.** ({rule.severity})", "", rule.explain, ""]
+    return "\n".join(lines)
+
+
+def boot_codes_page() -> str:
+    lines = [
+        NOTICE,
+        "# Boot codes",
+        "",
+        "What the screen of a machine says when ventoy-kit refuses to hand anything to the installer. No disk was touched",
+        "when one of these codes is shown. The same sentences are printed at the end of every checklist.",
+        "",
+        "The screen adds what it saw: the machine's serial number, UUID and network addresses for `VK-B1x`, every disk with",
+        "serial number and size for `VK-B2x`. Copy the right value from the screen into the fleet file, build and stage again.",
+        "",
+    ]
+    for line in (ROOT / "boot_overlay" / "codes.tsv").read_text().splitlines():
+        code, what, remedy = line.split("\t")
+        lines += [f"## {code}", "", what, "", f"**What to do:** {remedy}", ""]
+    return "\n".join(lines)
+
+
+def hooks_page() -> str:
+    lines = [
+        NOTICE,
+        "# Hooks that come with the kit",
+        "",
+        "A hook runs on the node after its first boot. How to write one: [hooks/README.md](../../hooks/README.md).",
+        "`ventoy-kit hooks list` shows these and your own.",
+        "",
+    ]
+    for spec in shipped_hooks():
+        lines += [f"## {spec.name}", "", f"{spec.summary}.", "", spec.description.strip(), ""]
+        systems = ", ".join(f"{name} {' and '.join(majors)}" for name, majors in sorted(spec.systems.items()))
+        more = f"Reboot needed: {'yes' if spec.needs_reboot else 'no'}."
+        lines += [f"- Systems: {systems}.", f"- Order: {spec.order}. {more}", f"- Verified: {spec.verifies}"]
+        lines += [f"- More: [README](../../hooks/{spec.name}/README.md).", ""]
+        if not spec.parameters:
+            lines += ["It has no parameters.", ""]
+            continue
+        lines += ["| parameter | type | default | meaning |", "|---|---|---|---|"]
+        lines += [parameter_row(name, param) for name, param in spec.parameters.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def shipped_hooks() -> Iterator[HookSpec]:
+    for folder in sorted((ROOT / "hooks").iterdir()):
+        if folder.is_dir() and not folder.name.startswith("_"):
+            spec, report = parse_hook(folder.name, {f.name: f.read_text() for f in folder.iterdir()})
+            if spec is None:
+                sys.exit(f"hooks/{folder.name}: {[f.message for f in report]}")
+            yield spec
+
+
+def parameter_row(name: str, param: ParamSpec) -> str:
+    kind = " or ".join(f"`{c}`" for c in param.choices) if param.choices else param.type
+    default = "required" if param.required else shown(param.default)
+    return f"| `{name}` | {kind} | {default} | {cell(param.description)} |"
+
+
+def shown(value: Any) -> str:
+    """A default value in a table."""
+    if value is None or value in ((), [], ""):
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`[{', '.join(map(str, value))}]`" if isinstance(value, list | tuple) else f"`{value}`"
+
+
+def fleet_page() -> str:
+    lines = [
+        NOTICE,
+        "# The fleet file",
+        "",
+        "`fleet.yaml` is YAML 1.2. Unknown keys are refused, with the key that was probably meant. `ventoy-kit init` writes a",
+        "commented file to begin with; `ventoy-kit schema` prints the JSON schema for editors. Relative paths start at the",
+        "folder of the file. Whole examples: [starter](../../examples/starter/fleet.yaml),",
+        "[alliance](../../examples/alliance/fleet.yaml).",
+        "",
+    ]
+    places = places_of(Fleet)
+    used: set[str] = set()
+    for model, where in places.items():
+        lines += [f"## {where}", "", sentence(model.__doc__ or ""), ""]
+        lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
+        hints = get_type_hints(model, include_extras=True)
+        for name, field in model.model_fields.items():
+            form, inner, words = describe(hints[name])
+            used |= words
+            if inner is not None:
+                form = f"[{form}](#{anchor(places[inner])})"
+            lines.append(f"| `{name}` | {form} | {default_of(field)} | {cell(field.description or '')} |")
+        lines.append("")
+    lines += ["## Forms of values", "", "| value | form |", "|---|---|"]
+    lines += [f"| {label} | {form_text(label, alias)} |" for label, alias in FORMS if label in used]
+    return "\n".join(lines)
+
+
+def places_of(root: type[BaseModel]) -> dict[type[BaseModel], str]:
+    """Each model and the first place in the file where it stands, which becomes its heading."""
+    places = {root: "The top of the file"}
+    queue = [(root, "")]
+    while queue:
+        model, where = queue.pop(0)
+        for name, hint in get_type_hints(model, include_extras=True).items():
+            if name not in model.model_fields:
+                continue
+            _, inner, _ = describe(hint)
+            if inner is not None and inner not in places:
+                places[inner] = f"{where}.{name}{mark(hint)}".lstrip(".")
+                queue.append((inner, places[inner]))
+    return places
+
+
+def anchor(title: str) -> str:
+    """GitHub's anchor of a heading."""
+    kept = "".join(c for c in title.lower() if c.isalnum() or c in " -_")
+    return kept.replace(" ", "-")
+
+
+def sentence(doc: str) -> str:
+    return " ".join(doc.split())
+
+
+def strip(hint: Any) -> Any:
+    """Without `| None`."""
+    if get_origin(hint) in (Union, types.UnionType):
+        kept = [a for a in get_args(hint) if a is not type(None)]
+        return kept[0] if len(kept) == 1 else hint
+    return hint
+
+
+def mark(hint: Any) -> str:
+    """How a place in a map or list is written in a heading."""
+    origin = get_origin(strip(hint))
+    return ".NAME" if origin is dict else "[]" if origin is tuple else ""
+
+
+def describe(hint: Any) -> tuple[str, type[BaseModel] | None, set[str]]:
+    """The form of a value, the model that its parts have, and the forms that it uses."""
+    hint = strip(hint)
+    for label, alias in FORMS:
+        if hint == alias:
+            return label, None, {label}
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is dict:
+        form, inner, words = describe(args[1])
+        key, _, more = describe(args[0])
+        return (f"map of {plural(form)}" if inner else f"map of {key} to {form}"), inner, words | more
+    if origin is tuple:
+        form, inner, words = describe(args[0])
+        return f"list of {plural(form)}", inner, words
+    if origin is Literal:
+        return " or ".join(f"`{a}`" for a in args) if len(args) < 9 else literal_list(args), None, set()
+    if origin is Annotated:
+        form, inner, words = describe(args[0])
+        return limits(form, args[1:]), inner, words
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        return "map", hint, set()
+    return ("text" if hint is str else "whole number" if hint is int else "anything"), None, set()
+
+
+def literal_list(args: tuple[Any, ...]) -> str:
+    return "one of " + ", ".join(f"`{a}`" for a in args)
+
+
+def plural(form: str) -> str:
+    return {"map": "maps", "IP address": "IP addresses"}.get(form, f"{form}s")
+
+
+def limits(form: str, metadata: tuple[Any, ...]) -> str:
+    """Bounds and patterns of an annotated type."""
+    found: dict[str, Any] = {}
+    for item in metadata:
+        for part in getattr(item, "metadata", [item]):
+            for key in ("ge", "le", "pattern"):
+                if getattr(part, key, None) is not None:
+                    found[key] = getattr(part, key)
+    if "pattern" in found:
+        return f"text like `{found['pattern']}`"
+    if "ge" in found and "le" in found:
+        return f"whole number, {found['ge']} to {found['le']}"
+    return f"whole number, {found['ge']} or more" if "ge" in found else form
+
+
+def default_of(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    if field.default is PydanticUndefined or isinstance(field.default, BaseModel):
+        return "none"
+    return shown(field.default)
+
+
+def form_text(label: str, alias: Any) -> str:
+    if label in FORM_TEXTS:
+        return FORM_TEXTS[label]
+    schemas = [m.json_schema or {} for m in get_args(alias) if isinstance(m, WithJsonSchema)]
+    known = schemas[0].get("description") or f"text like `{schemas[0].get('pattern', '')}`"
+    return cell(str(known))
+
+
+def cli_page() -> str:
+    lines = [
+        NOTICE,
+        "# Commands",
+        "",
+        "Exit codes: 0 done, 1 findings or refused, 2 wrong usage, 3 the machine failed. Data goes to stdout, talk to stderr.",
+        "`NO_COLOR` is honoured. `--json` prints one document: [json.md](json.md).",
+        "",
+        "| command | |",
+        "|---|---|",
+        *(f"| [`{name}`](#ventoy-kit-{name}) | {cell(short)} |" for name, short in sorted(COMMANDS.items())),
+        "",
+    ]
+    context = click.Context(cli, info_name="ventoy-kit")
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        if command is None:
+            sys.exit(f"the command {name} is listed and does not exist")
+        lines += command_part(command, f"ventoy-kit {name}", context)
+    return "\n".join(lines)
+
+
+def command_part(command: click.Command, path: str, parent: click.Context) -> Iterator[str]:
+    context = click.Context(command, info_name=path.rsplit(maxsplit=1)[-1], parent=parent)
+    pieces = " ".join(command.collect_usage_pieces(context))
+    yield from (f"## {path}", "", " ".join((command.help or "").split()), "")
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            yield from command_part(command.commands[name], f"{path} {name}", context)
+        return
+    yield from ("```text", f"{path} {pieces}", "```", "", "| option | meaning |", "|---|---|")
+    for param in command.params:
+        if isinstance(param, click.Option):
+            yield f"| {option_names(param)} | {cell(option_text(param))} |"
+    yield from ("| `-h`, `--help` | Show the command's help. |", "")
+
+
+def option_names(option: click.Option) -> str:
+    value = ""
+    if not option.is_flag:
+        choices = option.type.choices if isinstance(option.type, click.Choice) else None
+        value = " " + ("\\|".join(map(str, choices)) if choices else option.metavar or "PATH")
+    return ", ".join(f"`{name}`" for name in option.opts) + (f" `{value.strip()}`" if value else "")
+
+
+def option_text(option: click.Option) -> str:
+    text = option.help or ""
+    if option.show_default and option.default is not None:
+        text += f" Default: `{option.default}`."
+    if option.envvar:
+        text += f" Also read from the environment variable `{option.envvar}`."
+    return text
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "rules.md": rules_page,
+    "boot-codes.md": boot_codes_page,
+    "fleet-file.md": fleet_page,
+    "cli.md": cli_page,
+    "hooks.md": hooks_page,
+}
+
+
+def stale_pages() -> dict[str, str]:
+    """Pages that are not what the code would write, with the difference."""
+    stale = {}
+    for name, make in PAGES.items():
+        path = FOLDER / name
+        old, new = path.read_text() if path.exists() else "", finished(make)
+        if old != new:
+            stale[name] = "".join(
+                difflib.unified_diff(
+                    old.splitlines(keepends=True), new.splitlines(keepends=True), name, "from the code", n=1
+                )
+            )
+    return stale
+
+
+def finished(make: Callable[[], str]) -> str:
+    return make().rstrip("\n") + "\n"
+
+
+def main() -> int:
+    if sys.argv[1:] == ["--check"]:
+        stale = stale_pages()
+        for name, difference in stale.items():
+            print(f"docs/reference/{name} is stale; run `make docs`\n{difference}")
+        return 1 if stale else 0
+    if sys.argv[1:]:
+        print(__doc__)
+        return 2
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, make in PAGES.items():
+        (FOLDER / name).write_text(finished(make))
+        print(f"docs/reference/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,364 @@
+"""The step before switch_root, with the mounts that the Proxmox VE installer's init makes, in a private namespace."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import stat
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.boot_overlay.scratch import DISKS, UUID, Console, Scratch, ticket
+
+pytestmark = [
+    pytest.mark.needs_root,
+    pytest.mark.needs_tool("busybox", "chroot", "unshare", "mount"),
+    pytest.mark.skipif(
+        "overlay" not in Path("/proc/filesystems").read_text(), reason="no overlay file system here"
+    ),
+]
+
+MOUNTS = """
+set -eu
+root=$0
+cd /
+mount --make-rprivate /
+mount --bind "$root/iso" "$root/mnt"
+mount -t tmpfs tmpfs "$root/mnt/.workdir"
+mount --bind "$root/installer" "$root/mnt/.installer-mp"
+mount --bind "$root/mnt" "$root/mnt/.installer-mp/cdrom"
+mount -t proc proc "$root/proc"
+mount --bind "$root/cmdline" "$root/proc/cmdline"
+[ "$1" = none ] || mount --bind "$1" "$root/dev/tty1"
+cdrom=$root/mnt/.installer-mp/cdrom
+eval "$2"
+chroot "$root" /bin/busybox sh -c 'sh /ventoy-kit/proxmox.sh "tty1"; echo "$?"'
+eval "${3:-}"
+cp -a "$cdrom" "$root/seen"
+grep -c "$cdrom " /proc/mounts >"$root/mounts" || true
+cat "$root/mnt/.workdir"/*/upper/* >"$root/left" 2>/dev/null || true
+"""
+"""$0 is the root, $1 the terminal or `none`, $2 what goes wrong before, $3 how that ends."""
+
+SEEN_WHEN_NOTHING_IS_HANDED_OVER = {".installer-mp", ".workdir", "boot", "pve-installer.squashfs"}
+HANDED_OVER = {"auto-installer-mode.toml", "answer.toml", "proxmox-first-boot"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a person saw, and what the installer would see on /cdrom."""
+
+    screen: str
+    names: set[str]
+    mounts: int
+    left: str
+    cdrom: Path
+
+    @property
+    def nothing_handed_over(self) -> bool:
+        """The medium is bound once, as before, and no secret stays on the tmpfs."""
+        return self.names == SEEN_WHEN_NOTHING_IS_HANDED_OVER and self.mounts == 1 and self.left == ""
+
+
+def boot(
+    root: Scratch,
+    typed: str = "falcon\n",
+    *,
+    before: str = "",
+    after: str = "",
+    screen: bool = True,
+    timeout: float = 50,
+) -> Result:
+    """Run the step; `typed` is followed by the Enter that leaves a refusal."""
+    for folder in ("mnt", "iso/.workdir", "iso/.installer-mp", "iso/boot", "installer/cdrom"):
+        (root.path / folder).mkdir(parents=True, exist_ok=True)
+    root.write("iso/pve-installer.squashfs", "installer")
+    root.write("cmdline", root.read("proc/cmdline"))
+    root.write("dev/tty1", "")
+    console = Console(typed + "\n")
+    command: list[str | Path] = [
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        MOUNTS,
+        root.path,
+        console.device if screen else "none",
+        before,
+        after,
+    ]
+    # A session of its own, so that nothing outlives a test that ends by time.
+    step = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, errors = step.communicate(timeout=timeout)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(step.pid, signal.SIGKILL)
+        step.communicate()
+        text = console.close()
+    assert step.returncode == 0, errors
+    assert output == "0\n"
+    seen = root.path / "seen"
+    return Result(text, set(os.listdir(seen)), int(root.read("mounts")), root.read("left"), seen)
+
+
+def test_the_typed_name_hands_over_the_answer(root: Scratch):
+    root.usual()
+    result = boot(root, "falcon\n")
+    assert result.names == SEEN_WHEN_NOTHING_IS_HANDED_OVER | HANDED_OVER
+    assert result.mounts == 1
+    assert tomllib.loads((result.cdrom / "auto-installer-mode.toml").read_text()) == {"mode": "iso"}
+    answer = tomllib.loads((result.cdrom / "answer.toml").read_text())
+    assert answer == {"disk-setup": {"filesystem": "ext4", "disk-list": ["/dev/nvme0n1"]}}
+    assert stat.S_IMODE((result.cdrom / "answer.toml").stat().st_mode) == 0o600
+    assert (result.cdrom / "proxmox-first-boot").read_text() == root.read(
+        "ventoy-kit/nodes/falcon/first-boot"
+    )
+    assert stat.S_IMODE((result.cdrom / "proxmox-first-boot").stat().st_mode) == 0o755
+    # The ISO itself is not written to.
+    assert {p.name for p in (root.path / "iso").iterdir()} == SEEN_WHEN_NOTHING_IS_HANDED_OVER
+
+
+def test_the_screen_says_what_will_be_wiped(root: Scratch):
+    root.usual()
+    screen = boot(root).screen
+    assert "Fleet alliance, node falcon: The falcon" in screen
+    wiped, stays = screen.split("These disks stay as they are:")
+    assert "  /dev/nvme0n1: Samsung SSD 980 PRO 1TB, 1.0 TB, serial S5GXNX0T1\n" in wiped
+    assert "/dev/sda: WDC WD40EFRX, 4.0 TB, serial WD-KEEP (declared as vault, keep)" in stays
+    assert "/dev/sdz: USB STICK, 32 GB, serial STICK0001 (the Ventoy stick)" in stays
+    assert "(falcon)" in stays
+
+
+@pytest.mark.parametrize("typed", ["falcon\n", "  falcon \n", "\n\nfalcon\n", "no\nfalco\nfalcon\n"])
+def test_the_name_may_come_late(root: Scratch, typed: str):
+    root.usual()
+    assert boot(root, typed).names >= HANDED_OVER
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("no\nFALCON\nfalcon1\nfalcon\n", "VK-B31"),
+        ("\n" * 20 + "falcon\n", "VK-B31"),
+        ("\x04", "VK-B32"),
+        ("y\n\x04", "VK-B32"),
+        ("*\n.*\n$VK_NODE\n", "VK-B31"),
+    ],
+)
+def test_without_the_name_nothing_is_handed_over(root: Scratch, typed: str, code: str):
+    root.usual()
+    result = boot(root, typed)
+    assert result.nothing_handed_over
+    assert f"({code})" in result.screen
+    assert "Press Enter to go on" in result.screen
+
+
+def test_without_a_console_nothing_is_handed_over(root: Scratch):
+    root.usual()
+    (root.path / "dev/console").unlink()
+    root.write("dev/null", "")
+    assert boot(root, screen=False).nothing_handed_over
+    assert "VK-B30" in root.read("ventoy-kit/log")
+
+
+def test_the_system_console_is_used_when_init_names_another(root: Scratch):
+    root.usual()
+    result = boot(root, screen=False)
+    # Nobody is there: the scratch console is at its end at once.
+    assert result.nothing_handed_over
+    assert "VK-B32" in root.read("ventoy-kit/log")
+
+
+def test_another_entry_of_the_menu_asks_nothing(root: Scratch):
+    root.usual()
+    for line in (
+        "quiet splash=silent\n",
+        "quiet xproxmox-start-auto-installer\n",
+        "proxmox-start-auto-installer=0\n",
+    ):
+        root.write("proc/cmdline", line)
+        result = boot(root)
+        assert result.nothing_handed_over
+        assert "falcon" not in result.screen.replace("falcon\n", "", 1)
+        subprocess.run(["rm", "-r", root.path / "seen"], check=True)
+
+
+def test_auto_takes_the_answer_of_this_machine(root: Scratch):
+    root.usual()
+    root.node("tantive", {"serial": "SN-2"}, DISKS)
+    root.ticket(node="auto")
+    assert boot(root, "tantive\nfalcon\n").names >= HANDED_OVER
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (ticket(generation="deadbeef"), "VK-B03"),
+        (ticket(fleet="empire"), "VK-B02"),
+        (ticket() + ticket(), "VK-B01"),
+        (ticket(node="../nodes/falcon"), "VK-B01"),
+        (ticket(node="tantive"), "VK-B10"),
+        ("d-i partman/confirm boolean true\n", "VK-B01"),
+    ],
+)
+def test_the_ticket_is_checked_again(root: Scratch, text: str, code: str):
+    root.usual()
+    root.node("tantive", {"serial": "SN-2"}, DISKS)
+    root.ticket(text)
+    result = boot(root)
+    assert result.nothing_handed_over
+    assert f"({code})" in result.screen
+
+
+@pytest.mark.parametrize(
+    ("recorded", "code"), [("VK-B08\nwhy\n", "VK-B08"), ("", "VK-B99"), ("VK-Bxy", "VK-B99")]
+)
+def test_what_the_hook_refused_stays_refused(root: Scratch, recorded: str, code: str):
+    root.usual()
+    root.write("ventoy-kit/refused", recorded)
+    result = boot(root)
+    assert result.nothing_handed_over
+    assert f"({code})" in result.screen
+
+
+@pytest.mark.parametrize("name", ["answer.toml", "first-boot"])
+def test_a_node_without_its_files_refuses(root: Scratch, name: str):
+    root.usual()
+    (root.path / f"ventoy-kit/nodes/falcon/{name}").unlink()
+    result = boot(root)
+    assert result.nothing_handed_over
+    assert "(VK-B06)" in result.screen
+
+
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [
+        ('umount "$cdrom"', "VK-B41"),
+        ('mount --bind "$root/mnt" "$cdrom"', "VK-B41"),
+        ('umount "$root/mnt/.workdir"', "VK-B41"),
+        ('rm "$root/iso/pve-installer.squashfs"', "VK-B41"),
+        ('echo >"$root/iso/answer.toml"', "VK-B41"),
+        ('mount -o remount,ro "$root/mnt/.workdir"', "VK-B42"),
+    ],
+)
+def test_folders_that_are_not_as_expected_refuse(root: Scratch, before: str, code: str):
+    root.usual()
+    result = boot(root, before=before)
+    assert f"({code})" in result.screen
+    assert not result.names & {"auto-installer-mode.toml", "proxmox-first-boot"}
+    assert result.left == ""
+
+
+def test_a_medium_that_cannot_be_unmounted_stays(root: Scratch):
+    root.usual()
+    result = boot(root, before='(cd "$cdrom" && exec sleep 40 >/dev/null 2>&1) & sleep 0.3', after="kill $!")
+    assert result.nothing_handed_over
+    assert "cannot be unmounted" in result.screen
+
+
+def test_an_overlay_that_cannot_be_mounted_restores_the_medium(root: Scratch):
+    root.usual()
+    # The kernel stacks two file systems, not three: an ISO that is an overlay of an overlay takes no further one.
+    before = """
+    umount "$cdrom" "$root/mnt/.installer-mp" "$root/mnt/.workdir" "$root/mnt"
+    mkdir "$root/low" "$root/low2"
+    mount -t overlay -o "lowerdir=$root/iso:$root/low" x "$root/low2"
+    mount -t overlay -o "lowerdir=$root/low2:$root/low" x "$root/mnt"
+    mount -t tmpfs tmpfs "$root/mnt/.workdir"
+    mount --bind "$root/installer" "$root/mnt/.installer-mp"
+    mount --bind "$root/mnt" "$cdrom"
+    """
+    result = boot(root, before=before)
+    assert result.nothing_handed_over
+    assert "The overlay cannot be mounted." in result.screen
+    assert "the medium is shown as it was" in result.screen
+
+
+def test_an_end_in_the_middle_restores_the_medium(root: Scratch):
+    root.usual()
+    # An unset variable ends the shell right after the bind mount is gone.
+    text = root.read("ventoy-kit/proxmox.sh")
+    broken = text.replace(
+        "    if ! mount -t overlay", '    : "${no_such_variable}"\n    if ! mount -t overlay'
+    )
+    assert broken != text
+    root.write("ventoy-kit/proxmox.sh", broken)
+    assert boot(root).nothing_handed_over
+
+
+def test_a_medium_with_an_answer_of_its_own_stops_for_ever(root: Scratch):
+    root.usual()
+    root.write("iso/auto-installer-mode.toml", 'mode = "iso"\n')
+    with pytest.raises(subprocess.TimeoutExpired):
+        boot(root, "\n\n\n", timeout=3)
+    assert "VK-B43" in root.read("ventoy-kit/log")
+
+
+ANSWER = """\
+[global]
+keyboard = "en-us"
+root-password-hashed = "$6$a\\\\b"
+
+[disk-setup]
+filesystem = "zfs"
+{disks}
+zfs.raid = "raid1"
+"""
+
+
+@pytest.mark.parametrize(
+    "disks", ['disk-list = ["@VENTOY_KIT_DISKS@"]', 'disk-list = [\n    "@VENTOY_KIT_DISKS@",\n]']
+)
+def test_two_disks_take_the_place_of_the_placeholder(root: Scratch, disks: str):
+    root.usual()
+    root.node("falcon", {}, DISKS.replace("keep\tvault", "system\tmirror"))
+    root.write("ventoy-kit/nodes/falcon/answer.toml", ANSWER.format(disks=disks))
+    answer = (boot(root).cdrom / "answer.toml").read_text()
+    assert answer == ANSWER.format(disks=disks).replace('"@VENTOY_KIT_DISKS@"', '"/dev/nvme0n1", "/dev/sda"')
+    assert tomllib.loads(answer)["disk-setup"]["disk-list"] == ["/dev/nvme0n1", "/dev/sda"]
+
+
+@pytest.mark.parametrize(
+    "disks",
+    [
+        "",
+        'disk-list = ["sda"]',
+        'disk-list = ["@VENTOY_KIT_DISKS@"]\nfilter.ID = "@VENTOY_KIT_DISKS@"',
+        'disk-list = ["@VENTOY_KIT_DISKS@", "@VENTOY_KIT_DISKS@"]',
+        'disk-list = ["sda", "@VENTOY_KIT_DISKS@"]',
+        'disk-list = ["@VENTOY_KIT_DISKS@", "sda"]',
+        'disk-list = [\n    "sda",\n    "@VENTOY_KIT_DISKS@",\n]',
+        "disk-list = [ @VENTOY_KIT_DISKS@ ]",
+        'disk-list = ["x@VENTOY_KIT_DISKS@"]',
+        '# disk-list = ["@VENTOY_KIT_DISKS@"]',
+        'filter.ID_SERIAL = "@VENTOY_KIT_DISKS@"',
+    ],
+)
+def test_another_place_for_disks_refuses(root: Scratch, disks: str):
+    root.usual()
+    root.write("ventoy-kit/nodes/falcon/answer.toml", ANSWER.format(disks=disks))
+    result = boot(root)
+    assert result.nothing_handed_over
+    assert "(VK-B40)" in result.screen
+
+
+def test_identity_and_disks_refuse_before_the_question(root: Scratch):
+    root.usual()
+    root.dmi("SN-9", UUID)
+    result = boot(root)
+    assert result.nothing_handed_over
+    assert "(VK-B10)" in result.screen
+    assert "Type the node's name" not in result.screen
