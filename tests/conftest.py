@@ -10,6 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# `make soak` sets the variable: the same tests, many more examples.
+settings.register_profile("test", deadline=None)
+settings.register_profile("soak", deadline=None, max_examples=2000)
+settings.load_profile("soak" if os.environ.get("VENTOY_KIT_SOAK") else "test")
 
 CACHE = Path(os.environ.get("VENTOY_KIT_TEST_CACHE") or Path(__file__).parent.parent / ".test-cache")
 """Debian packages that tests look into are kept here between runs."""

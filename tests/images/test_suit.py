@@ -26,8 +26,8 @@ PVE = IsoFacts(
 )
 
 
-def rules(facts, *, product="proxmox-ve", stand_in_allowed=False):
-    report = check_image(facts, product=product, stand_in_allowed=stand_in_allowed, path=PATH)
+def rules(facts, *, product="proxmox-ve"):
+    report = check_image(facts, product=product, path=PATH)
     assert all(finding.path == PATH for finding in report)
     return [finding.rule for finding in report]
 
@@ -65,15 +65,13 @@ def test_no_automation():
     assert rules(replace(PVE, automated=False)) == [codes.NO_AUTOMATION]
 
 
-def test_stand_ins_need_leave_and_still_warn():
-    stand_in = replace(PVE, stand_in=True)
-    assert rules(stand_in) == [codes.STAND_IN_REFUSED]
-    report = check_image(stand_in, product="proxmox-ve", stand_in_allowed=True, path=PATH)
+def test_stand_ins_are_named_as_such():
+    report = check_image(replace(PVE, stand_in=True), product="proxmox-ve", path=PATH)
     assert [finding.rule for finding in report] == [codes.STAND_IN_USED]
     assert not report.has_errors
 
 
 def test_codes_are_distinct_and_explained():
     found = [value for value in vars(codes).values() if isinstance(value, Rule)]
-    assert len({rule.code for rule in found}) == len(found) == 15
+    assert len({rule.code for rule in found}) == len(found) == 14
     assert all(rule.code.startswith("VK-I") and rule.explain.endswith(".") for rule in found)

@@ -6,7 +6,7 @@ from ventoy_kit.report import Rule, Severity
 
 NOT_AN_ISO = Rule(
     code="VK-I01",
-    title="the file is no ISO image",
+    title="An image is an ISO 9660 file",
     explain=(
         "An image must be an ISO 9660 file as its vendor publishes it. A web page saved under the name of an ISO, "
         "an archive that still has to be unpacked, or a damaged download cannot be read as one."
@@ -15,7 +15,7 @@ NOT_AN_ISO = Rule(
 
 UNREADABLE = Rule(
     code="VK-I02",
-    title="the image file cannot be read",
+    title="An image file can be read",
     explain=(
         "The path of an image must name an ordinary file that the user who runs ventoy-kit may read. "
         "A folder, a device or a file of another user is refused."
@@ -24,7 +24,7 @@ UNREADABLE = Rule(
 
 TRUNCATED = Rule(
     code="VK-I03",
-    title="the image file is cut short",
+    title="An image file is whole",
     explain=(
         "The volume descriptor of an ISO says how large the volume is. A smaller file is an unfinished download "
         "or copy; it may boot and fail in the middle of an installation, when the disk is already wiped."
@@ -33,7 +33,7 @@ TRUNCATED = Rule(
 
 ODD_SIZE = Rule(
     code="VK-I04",
-    title="the image file has an odd size",
+    title="An image file is as long as its volume, or a multiple of 2048 bytes",
     explain=(
         "Ventoy compares the size of an image with the size its volume claims. When they differ and the file is no "
         "multiple of 2048 bytes, it takes the file for damaged and waits for a key at boot, so nothing happens "
@@ -43,13 +43,13 @@ ODD_SIZE = Rule(
 
 NOT_BOOTABLE = Rule(
     code="VK-I05",
-    title="the image has no boot entry",
+    title="An image can boot",
     explain="A bootable ISO has an El Torito boot catalog with an entry for BIOS or UEFI. This one has neither.",
 )
 
 CONTRADICTION = Rule(
     code="VK-I06",
-    title="the image contradicts itself",
+    title="An image says the same thing everywhere",
     explain=(
         "An installer image names its product and release in several places. If they disagree, or if files are "
         "missing that this installer needs to find its own medium, the image is damaged or was put together by hand, "
@@ -59,7 +59,7 @@ CONTRADICTION = Rule(
 
 PREPARED = Rule(
     code="VK-I07",
-    title="the image installs by itself",
+    title="No image wipes by itself",
     explain=(
         "The image carries an answer for an unattended installation: on any machine that boots it, it wipes a disk "
         "without asking. ventoy-kit stages images only as their vendor published them and hands each node its answer "
@@ -69,7 +69,7 @@ PREPARED = Rule(
 
 VENTOY_COMPATIBLE = Rule(
     code="VK-I08",
-    title="the image turns Ventoy's boot hooks off",
+    title="An image leaves Ventoy's boot hooks on",
     explain=(
         "An image with a file ventoy.dat in its root declares that it deals with Ventoy by itself. Ventoy then leaves "
         "its initramfs alone, so neither an answer nor the checks before it would ever run."
@@ -78,7 +78,7 @@ VENTOY_COMPATIBLE = Rule(
 
 WRONG_PRODUCT = Rule(
     code="VK-I09",
-    title="the image holds another product",
+    title="An image holds the product that it is named for",
     explain=(
         "What an image is gets decided by its contents, never by its file name. "
         "The image named in the fleet file must hold the product of that name."
@@ -87,7 +87,7 @@ WRONG_PRODUCT = Rule(
 
 TOO_OLD = Rule(
     code="VK-I10",
-    title="the release is too old",
+    title="An image's release is one that the kit knows",
     explain=(
         "Answers are written for installers that know their keys and for boot files that were examined: Proxmox VE "
         "from 8.4, Backup Server from 3.4, Mail Gateway from 9.0 (keys spelt with hyphens, first-boot scripts) and "
@@ -97,7 +97,7 @@ TOO_OLD = Rule(
 
 NO_AUTOMATION = Rule(
     code="VK-I11",
-    title="the image cannot install unattended",
+    title="A node's image can install unattended",
     explain=(
         "A Proxmox image that supports automated installation says so with the file /auto-installer-capable; "
         "a Debian image needs the Debian installer, not only a live system."
@@ -106,7 +106,7 @@ NO_AUTOMATION = Rule(
 
 UNKNOWN_MENU = Rule(
     code="VK-I12",
-    title="the boot menu is not of the known kind",
+    title="An image's boot menu is built as expected",
     explain=(
         "The menu that Ventoy shows in place of the image's own is derived from that very file, by changing the few "
         "lines that matter. If the file is not built as expected, nothing is guessed: a wrong default could start an "
@@ -114,18 +114,9 @@ UNKNOWN_MENU = Rule(
     ),
 )
 
-STAND_IN_REFUSED = Rule(
-    code="VK-I13",
-    title="a stand-in is no image",
-    explain=(
-        "Stand-ins are tiny ISO files that ventoy-kit makes for its demo and its tests. They have the boot files' "
-        "layout but no kernel, and can install nothing. They are accepted only where a demo says so."
-    ),
-)
-
 STAND_IN_USED = Rule(
     code="VK-I14",
-    title="a stand-in takes the place of the image",
+    title="A stand-in is for the demo and the tests",
     explain=(
         "This is a demo: the image is a stand-in that cannot boot. "
         "A stick for real machines needs the vendor's image in its place."
@@ -135,7 +126,7 @@ STAND_IN_USED = Rule(
 
 OWN_BIOS_MENU = Rule(
     code="VK-I15",
-    title="BIOS boots show the image's own menu",
+    title="A node boots in UEFI mode",
     explain=(
         "The image uses isolinux when the machine boots in BIOS mode, and the derived menu applies to UEFI only. "
         "Debian's isolinux menu starts an installation with speech output after half a minute; that one asks all its "

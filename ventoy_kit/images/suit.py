@@ -18,20 +18,18 @@ _OLDEST: Final = {
 }
 
 
-def check_image(facts: IsoFacts, *, product: str, stand_in_allowed: bool, path: Path) -> Report:
+def check_image(facts: IsoFacts, *, product: str, path: Path) -> Report:
     """Compare an image with what the fleet file says of it.
 
     Args:
         facts: what the image is.
         product: what the fleet file calls it, for instance `proxmox-ve`.
-        stand_in_allowed: only the demo and the tests say True.
         path: the image's place in the fleet file.
     """
     report = Report()
     if facts.stand_in:
-        rule = codes.STAND_IN_USED if stand_in_allowed else codes.STAND_IN_REFUSED
         report.add(
-            rule.finding(
+            codes.STAND_IN_USED.finding(
                 f"{facts.title} is a stand-in made by ventoy-kit; it has no kernel and cannot install anything",
                 "Name the vendor's image for a stick that is meant for machines.",
                 path=path,

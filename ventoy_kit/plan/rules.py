@@ -61,7 +61,7 @@ def _automation(image: str, facts: IsoFacts) -> Iterator[Finding]:
         )
         return
     product = image if image in PRODUCTS else facts.product
-    yield from check_image(facts, product=product, stand_in_allowed=True, path=path)
+    yield from check_image(facts, product=product, path=path)
     yield from derive_toolbox_menu(facts, path=path)[1]
 
 

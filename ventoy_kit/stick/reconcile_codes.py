@@ -21,7 +21,7 @@ FILE_TOO_LARGE = Rule(
 STAND_IN = Rule(
     "VK-Z04",
     "A stand-in is never staged onto a stick",
-    "Stand-ins are for the demo and the tests; they cannot boot. They are accepted in a directory only.",
+    "Stand-ins are for the demo and the tests; they cannot boot. They are accepted in a folder or a disk image file.",
 )
 FOREIGN_MANIFEST = Rule(
     "VK-Z05",

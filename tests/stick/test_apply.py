@@ -1,0 +1,278 @@
+"""Staging onto a stick that fails at any moment: the old set or the new one, never the user's files, and it heals."""
+
+import contextlib
+import functools
+import json
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.stick.staging import (
+    FOREIGN,
+    MANIFEST,
+    USER_CONFIG,
+    WANTED,
+    Wanted,
+    make_wanted,
+    named_files,
+    plan_of,
+    stage,
+)
+from tests.support.fakes import BrokenStick, MemoryStick, Silent
+from ventoy_kit.errors import StorageError
+from ventoy_kit.payload.model import Manifest
+from ventoy_kit.stick.apply import apply_plan, survey
+from ventoy_kit.stick.reconcile import Action
+from ventoy_kit.stick.ventoy_text import CONFIG_PATH, parse_config
+
+ERRORS = (StorageError("the device went away"), KeyboardInterrupt())
+
+
+def check_moment(files, old: Wanted | None, new: Wanted, foreign) -> None:
+    """Old or new, whole, at every path; and ventoy.json can be read and names nothing that is not there."""
+    before = dict(old.data) if old else {}
+    for path, data in foreign.items():
+        assert files[path] == data, path
+    for path in {*before, *new.data}:
+        allowed = {before.get(path), new.data.get(path)}
+        if path.startswith(f"ventoy/fleet/{new.manifest.generation}/") or path not in before:
+            allowed.add(None)
+        if path not in new.data:
+            allowed.add(None)
+        assert files.get(path) in allowed, path
+    if CONFIG_PATH in files:
+        root, report = parse_config(files[CONFIG_PATH], CONFIG_PATH)
+        assert root is not None, list(report)
+        ours = {p for p in named_files(files[CONFIG_PATH]) if p in {*before, *new.data}}
+        assert [p for p in ours if p not in files] == []
+        generation = {p for p in ours if p.startswith(f"ventoy/fleet/{new.manifest.generation}/")}
+        assert all(files[p] == new.data[p] for p in generation)
+
+
+@settings(max_examples=40)
+@given(
+    old=st.none() | WANTED,
+    new=WANTED,
+    foreign=FOREIGN,
+    config=USER_CONFIG,
+    how=st.sampled_from(["before", "middle", "after"]),
+    error=st.sampled_from(ERRORS),
+)
+def test_whatever_fails_whenever_it_fails(old, new, foreign, config, how, error):
+    start = MemoryStick(foreign | ({CONFIG_PATH: config} if config else {}))
+    if old is not None:
+        stage(start, old)
+    whole = BrokenStick(start.files, -1, how, error)
+    stage(whole, new)
+    for at in range(whole.changes):
+        stick = BrokenStick(start.files, at, how, error)
+        with pytest.raises(type(error)):
+            stage(stick, new)
+        check_moment(stick.files, old, new, foreign)
+        stick.at = -1
+        stage(stick, new)
+        assert stick.files == whole.files, f"healed after change {at}"
+        plan, _, _ = plan_of(stick, new)
+        assert plan.changes_nothing
+
+
+@given(WANTED, FOREIGN, USER_CONFIG)
+def test_a_second_stage_writes_nothing(wanted, foreign, config):
+    stick = BrokenStick(foreign | ({CONFIG_PATH: config} if config else {}), -1, "", ERRORS[0])
+    stage(stick, wanted)
+    before, changes = dict(stick.files), stick.changes
+    plan = stage(stick, wanted)
+    assert plan.changes_nothing
+    assert (stick.files, stick.changes) == (before, changes)
+
+
+@given(st.lists(WANTED, min_size=2, max_size=4), FOREIGN)
+def test_the_stick_holds_the_last_set_and_the_users_files_and_nothing_else(history, foreign):
+    stick = MemoryStick(foreign)
+    for wanted in history:
+        stage(stick, wanted)
+    last = history[-1]
+    assert stick.files.keys() == {*foreign, *last.data, CONFIG_PATH, MANIFEST}
+    assert all(stick.files[p] == d for p, d in (last.data | foreign).items())
+    assert Manifest.from_json(stick.files[MANIFEST]) == last.manifest
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(WANTED, st.integers(0, 30), st.sampled_from(["before", "middle", "after"])), min_size=1
+    ),
+    WANTED,
+)
+def test_any_number_of_broken_stages_of_different_builds_heal(broken, last):
+    """Each build that fails leaves an intent; the last one still ends with its own files alone."""
+    isos = {}
+    for wanted, _, _ in [*broken, (last, 0, "")]:
+        for path, data in wanted.data.items():
+            if path.startswith("iso/"):
+                assume(isos.setdefault(path, data) == data)  # a name changes its bytes in another test
+    stick = BrokenStick({"iso/mine.iso": b"mine"}, -1, "", ERRORS[0])
+    for wanted, at, how in broken:
+        stick.at, stick.how, stick.changes = at, how, 0
+        with contextlib.suppress(StorageError):
+            stage(stick, wanted)
+    stick.at = -1
+    stage(stick, last)
+    assert stick.files.keys() == {"iso/mine.iso", *last.data, CONFIG_PATH, MANIFEST}
+
+
+def test_nothing_is_written_before_what_it_depends_on():
+    """Intent, images, generation, ventoy.json, manifest, and only then removals."""
+    order: list[str] = []
+
+    class Recorder(MemoryStick):
+        def write(self, path, chunks, **more):
+            order.append(path)
+            super().write(path, chunks, **more)
+
+        def remove(self, path):
+            order.append(f"-{path}")
+            super().remove(path)
+
+        def flush(self):
+            order.append("flush")
+
+    old, new = make_wanted({"a.iso": b"one"}, ("n1",)), make_wanted({"b.iso": b"two"}, ("n1",))
+    stick = Recorder()
+    stage(stick, old)
+    order.clear()
+    stage(stick, new)
+    isos = [i for i, p in enumerate(order) if p.startswith("iso/")]
+    generation = [i for i, p in enumerate(order) if p.startswith(f"ventoy/fleet/{new.manifest.generation}/")]
+    switch, removals = order.index(CONFIG_PATH), [i for i, p in enumerate(order) if p.startswith("-")]
+    assert order[0] == MANIFEST
+    assert max(isos) < min(generation)
+    assert max(generation) < order.index("flush") < switch < min(removals)
+    assert MANIFEST in order[switch : min(removals)]
+    assert order[-2:] == [MANIFEST, "flush"]
+
+
+def test_a_source_that_is_missing_is_an_error_and_not_a_success():
+    wanted = make_wanted({"a.iso": b"one"}, ())
+    stick = MemoryStick()
+    plan, found, _ = plan_of(stick, wanted)
+    sources = {p: functools.partial(list, [d]) for p, d in wanted.data.items() if not p.startswith("iso/")}
+    with pytest.raises(KeyError):
+        apply_plan(plan, found, stick, sources, Silent())
+    assert CONFIG_PATH not in stick.files
+
+
+HOSTILE = {
+    "up": {"path": "iso/../../etc/passwd"},
+    "absolute": {"path": "/etc/passwd"},
+    "a backslash": {"path": "iso\\..\\x"},
+    "a drive": {"path": "C:/x"},
+    "a user's folder": {"path": "photos/cat.jpg"},
+    "another fleet's folder": {"path": "ventoy/other/x"},
+    "ventoy.json": {"path": "ventoy/ventoy.json"},
+    "a number as path": {"path": 5},
+    "a surrogate": {"path": "iso/\ud800"},
+    "an endless size": {"size": 1e999},
+    "a size that is none": {"size": "x"},
+    "an origin no text can hold": {"origin": "\ud800"},
+}
+
+
+class TestSurvey:
+    def test_an_iso_of_a_complete_manifest_is_believed_by_its_size_unless_rechecked(self):
+        wanted = make_wanted({"a.iso": b"one"}, ())
+        stick = MemoryStick()
+        stage(stick, wanted)
+        stick.files["iso/a.iso"] = b"bad"
+        assert plan_of(stick, wanted)[0].changes_nothing
+        plan, _, _ = plan_of(stick, wanted, recheck=True)
+        assert [(s.action, s.path) for s in plan.steps] == [(Action.REPLACE, "iso/a.iso")]
+
+    def test_after_an_interrupted_stage_every_file_is_read(self):
+        wanted = make_wanted({"a.iso": b"one"}, ())
+        stick = MemoryStick()
+        stage(stick, wanted)
+        stick.files[MANIFEST] = stick.files[MANIFEST].replace(b'"complete": true', b'"complete": false')
+        stick.files["iso/a.iso"] = b"bad"
+        assert (Action.REPLACE, "iso/a.iso") in [(s.action, s.path) for s in plan_of(stick, wanted)[0].steps]
+
+    def test_a_file_of_the_generation_that_was_changed_is_replaced(self):
+        wanted = make_wanted({"a.iso": b"one"}, ())
+        stick = MemoryStick()
+        stage(stick, wanted)
+        path = next(p for p in wanted.data if p.endswith("/auto"))
+        stick.files[path] = stick.files[path][::-1]
+        assert [s.path for s in stage(stick, wanted).steps] == [path]
+        assert stick.files[path] == wanted.data[path]
+
+    def test_only_names_that_the_kit_makes_are_leftovers(self):
+        ours = "iso/.vk-0123456789ab.part"
+        stick = MemoryStick({ours: b"12345", "iso/.vk-notes": b"", "ventoy/.vk-0123456789ab.parts": b""})
+        found = survey(stick, make_wanted({}, ()).manifest, filesystem=None, recheck=False, progress=Silent())
+        assert found.leftovers == {ours: 5}
+
+    @pytest.mark.parametrize("name", HOSTILE)
+    def test_a_hostile_entry_is_refused(self, name):
+        wanted = make_wanted({"a.iso": b"one"}, ())
+        stick = MemoryStick({"photos/cat.jpg": b"cat"})
+        stage(stick, wanted)
+        document = json.loads(stick.files[MANIFEST])
+        document["files"][0] |= HOSTILE[name]
+        stick.files[MANIFEST] = json.dumps(document).encode()
+        with pytest.raises(ValueError, match=r"."):
+            plan_of(stick, wanted)
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            5,
+            [],
+            {"auto_install": 5},
+            {"auto_install": [1.5]},
+            {"menu_alias": [{"a": [1e300]}]},
+            {"x": {"y": []}},
+        ],
+    )
+    def test_hostile_configuration_entries_are_refused(self, config):
+        wanted = make_wanted({}, ())
+        stick = MemoryStick()
+        stage(stick, wanted)
+        document = json.loads(stick.files[MANIFEST]) | {"config": config}
+        stick.files[MANIFEST] = json.dumps(document).encode()
+        try:
+            plan, _, _ = plan_of(stick, wanted)
+        except ValueError:
+            return
+        assert config == []  # an empty list is an empty map
+        assert plan is not None
+
+    @pytest.mark.parametrize(
+        "data", [b"", b"{", b"\xff", b"[" * 100_000, b"5", b"[]", b"{}", b" " * (17 << 20), b'{"format": 2}']
+    )
+    def test_what_is_no_manifest_is_refused(self, data):
+        stick = MemoryStick({MANIFEST: data})
+        with pytest.raises(ValueError, match=r"."):
+            plan_of(stick, make_wanted({}, ()))
+
+    @given(st.binary(max_size=30) | st.text(alphabet='{}[]":,files0', max_size=60).map(str.encode))
+    def test_no_bytes_break_the_reader_of_manifests(self, data):
+        with pytest.raises(ValueError, match=r"."):
+            plan_of(MemoryStick({MANIFEST: data}), make_wanted({}, ()))
+
+
+def test_an_intent_lets_the_next_run_find_what_an_older_stage_left():
+    """Old set, a broken stage of a second one, then a third: nothing of the first two remains."""
+    one, two, three = (make_wanted({f"{c}.iso": c.encode()}, (c,)) for c in "abc")
+    probe = BrokenStick({}, -1, "", ERRORS[0])
+    stage(probe, one)
+    base = dict(probe.files)
+    probe.changes = 0
+    stage(probe, two)
+    for at in range(probe.changes):
+        stick = BrokenStick(base, at, "after", ERRORS[0])
+        with pytest.raises(StorageError):
+            stage(stick, two)
+        stick.at = -1
+        stage(stick, three)
+        assert stick.files.keys() == {*three.data, CONFIG_PATH, MANIFEST}
