@@ -31,6 +31,7 @@ venv: $(VENV)/.ready-dev
 
 demo: $(VENV)/.ready
 	@$(BIN)/ventoy-kit demo demo
+	@echo "  (\`. $(BIN)/activate\` puts ventoy-kit on the PATH of this shell)"
 
 # Programs that tests use. As root on Debian or Ubuntu they are installed; otherwise the tests that need them are
 # skipped, and the end of the output says which and why.

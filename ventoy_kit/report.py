@@ -111,14 +111,15 @@ class Report:
     def located(self, locate: Callable[[Path, bool], Place | None]) -> Report:
         """A copy with places filled in for findings that name a path; sorted by position, unplaced last.
 
-        What is wrong in a default is found once for each node that has it, and shown once.
+        What is wrong in a default, or in a value that aliases share, is found many times and shown once.
         """
-        placed = [
-            replace(f, place=locate(f.path, f.on_key)) if f.place is None and f.path is not None else f
-            for f in dict.fromkeys(self)
-        ]
-        placed.sort(key=_position)
-        return Report(placed)
+        placed: dict[tuple[str, str, Place | None], Finding] = {}
+        for found in self:
+            finding = found
+            if found.place is None and found.path is not None:
+                finding = replace(found, place=locate(found.path, found.on_key))
+            placed.setdefault((finding.rule.code, finding.message, finding.place), finding)
+        return Report(sorted(placed.values(), key=_position))
 
 
 def _position(finding: Finding) -> tuple[int, str, int, int]:
@@ -145,7 +146,9 @@ def place_in(text_lines: Sequence[str], file: str, line: int, column: int, lengt
     here = text_lines[line - 1] if 1 <= line <= len(text_lines) else ""
     start = 0 if len(here) <= EXCERPT_WIDTH else max(0, column - 1 - EXCERPT_WIDTH // 2)
     shown = tuple(
-        (n, _window(text_lines[n - 1], start)) for n in (line - 1, line) if 1 <= n <= len(text_lines)
+        (n, _window(text_lines[n - 1], start))
+        for n in (line - 1, line)
+        if 1 <= n <= len(text_lines) and (n == line or len(text_lines[n - 1]) > start or not start)
     )
     room = max(1, min(len(here), start + EXCERPT_WIDTH) - column + 1)
     caret = column - start + (1 if start else 0)

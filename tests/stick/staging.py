@@ -6,13 +6,15 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import strategies as st
 
 from tests.support.fakes import MemoryStick, Silent
 from ventoy_kit.payload.model import Entry, Manifest
-from ventoy_kit.stick.apply import apply_plan, survey
-from ventoy_kit.stick.reconcile import StagePlan, reconcile
+from ventoy_kit.report import Report
+from ventoy_kit.stick.apply import Source, apply_plan, survey
+from ventoy_kit.stick.reconcile import Found, StagePlan, reconcile
 from ventoy_kit.stick.ventoy_config import merge_config
 from ventoy_kit.stick.ventoy_text import CONFIG_PATH, Obj, dump_config, parse_config
 
@@ -60,7 +62,9 @@ def make_wanted(isos: Mapping[str, bytes], nodes: tuple[str, ...], fleet: str = 
     return Wanted(Manifest(fleet, generation, entries, config), data)
 
 
-def plan_of(stick: MemoryStick, wanted: Wanted, filesystem: str | None = None, *, recheck: bool = False):
+def plan_of(
+    stick: MemoryStick, wanted: Wanted, filesystem: str | None = None, *, recheck: bool = False
+) -> tuple[Any, Found, Report]:
     """Survey, merge and reconcile: the plan (None if refused), what was found, and the findings."""
     found = survey(stick, wanted.manifest, filesystem=filesystem, recheck=recheck, progress=Silent())
     user: Obj | None = Obj()
@@ -78,8 +82,8 @@ def plan_of(stick: MemoryStick, wanted: Wanted, filesystem: str | None = None, *
 def stage(stick: MemoryStick, wanted: Wanted) -> StagePlan:
     """A whole stage."""
     plan, found, report = plan_of(stick, wanted)
-    assert plan is not None, [f.message for f in report]
-    sources = {p: functools.partial(list, [d]) for p, d in wanted.data.items()}
+    assert isinstance(plan, StagePlan), [f.message for f in report]
+    sources: dict[str, Source] = {p: functools.partial(list, [d]) for p, d in wanted.data.items()}
     apply_plan(plan, found, stick, sources, Silent())
     return plan
 

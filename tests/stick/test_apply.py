@@ -22,9 +22,12 @@ from tests.stick.staging import (
 from tests.support.fakes import BrokenStick, MemoryStick, Silent
 from ventoy_kit.errors import StorageError
 from ventoy_kit.payload.model import Manifest
-from ventoy_kit.stick.apply import apply_plan, survey
+from ventoy_kit.stick.apply import Source, apply_plan, survey
 from ventoy_kit.stick.reconcile import Action
 from ventoy_kit.stick.ventoy_text import CONFIG_PATH, parse_config
+
+FEW = settings(max_examples=max(40, settings().max_examples // 5))
+"""Each example is a stage for every single change of a stage."""
 
 ERRORS = (StorageError("the device went away"), KeyboardInterrupt())
 
@@ -50,7 +53,7 @@ def check_moment(files, old: Wanted | None, new: Wanted, foreign) -> None:
         assert all(files[p] == new.data[p] for p in generation)
 
 
-@settings(max_examples=40)
+@FEW
 @given(
     old=st.none() | WANTED,
     new=WANTED,
@@ -98,7 +101,7 @@ def test_the_stick_holds_the_last_set_and_the_users_files_and_nothing_else(histo
     assert Manifest.from_json(stick.files[MANIFEST]) == last.manifest
 
 
-@settings(max_examples=40)
+@FEW
 @given(
     st.lists(
         st.tuples(WANTED, st.integers(0, 30), st.sampled_from(["before", "middle", "after"])), min_size=1
@@ -107,7 +110,7 @@ def test_the_stick_holds_the_last_set_and_the_users_files_and_nothing_else(histo
 )
 def test_any_number_of_broken_stages_of_different_builds_heal(broken, last):
     """Each build that fails leaves an intent; the last one still ends with its own files alone."""
-    isos = {}
+    isos: dict[str, bytes] = {}
     for wanted, _, _ in [*broken, (last, 0, "")]:
         for path, data in wanted.data.items():
             if path.startswith("iso/"):
@@ -157,7 +160,9 @@ def test_a_source_that_is_missing_is_an_error_and_not_a_success():
     wanted = make_wanted({"a.iso": b"one"}, ())
     stick = MemoryStick()
     plan, found, _ = plan_of(stick, wanted)
-    sources = {p: functools.partial(list, [d]) for p, d in wanted.data.items() if not p.startswith("iso/")}
+    sources: dict[str, Source] = {
+        p: functools.partial(list, [d]) for p, d in wanted.data.items() if not p.startswith("iso/")
+    }
     with pytest.raises(KeyError):
         apply_plan(plan, found, stick, sources, Silent())
     assert CONFIG_PATH not in stick.files

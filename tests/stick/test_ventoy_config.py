@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -139,7 +140,7 @@ PLUGINS = ("auto_install", "injection", "conf_replace", "menu_alias", "menu_tip"
 IMAGE = "/iso/debian.iso"
 
 
-def ours(generation: str, images=(IMAGE,)) -> dict:
+def ours(generation: str, images=(IMAGE,)) -> dict[str, list[object]]:
     folder = f"/ventoy/fleet/{generation}/debian"
     return {
         "auto_install": [
@@ -155,7 +156,7 @@ def ours(generation: str, images=(IMAGE,)) -> dict:
     }
 
 
-def meaning(root: Obj) -> dict:
+def meaning(root: Obj) -> dict[tuple[str, str], list[Any]]:
     """What Ventoy takes from a file, by mode and plugin; an absent plugin, an ignored one and an empty list are one."""
     out = {}
     for mode in MODES:

@@ -49,7 +49,7 @@ def load_built(fleet_file: Path, files: Files) -> tuple[Built | None, Report]:
     except FileNotFoundError:
         report.add(codes.NO_BUILD.finding(f"{folder} holds no build", remedy, place=Place(str(folder))))
         return None, report
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         report.add(
             codes.NO_BUILD.finding(
                 f"{folder} holds no build that can be read", remedy, place=Place(str(folder))

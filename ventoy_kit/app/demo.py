@@ -63,7 +63,7 @@ def demo(folder: Path, host: Host) -> Outcome:
     problem = unwritable(folder)
     if problem.has_errors:
         return Outcome("demo", problem)
-    make_folder(folder)
+    make_folder(folder / "iso")
     if not exists(marker):
         write_atomic(marker, b"")
     if not exists(fleet):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,12 +26,12 @@ class HostFiles:
         return path.read_bytes()
 
     def stat(self, path: Path) -> FileStat:
-        """Size, time and inode of a regular file; OSError (IsADirectoryError) for anything else."""
-        if not path.is_file():
-            if path.exists():
-                raise IsADirectoryError(f"{path} is not a regular file")
-            raise FileNotFoundError(f"{path} does not exist")
+        """Size, time and inode of a regular file; OSError for anything else, IsADirectoryError for a folder."""
         info = path.stat()
+        if stat.S_ISDIR(info.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(info.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
         shared = os.name == "posix" and bool(info.st_mode & 0o077)
         return FileStat(info.st_size, info.st_mtime_ns, info.st_ino, shared)
 

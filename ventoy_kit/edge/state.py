@@ -16,7 +16,7 @@ def load_state(base: Path, name: str) -> Mapping[str, Any]:
     """A remembered map, empty if there is none or it cannot be understood."""
     try:
         value = json.loads((base / STATE_FOLDER / f"{name}.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

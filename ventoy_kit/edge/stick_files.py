@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -209,11 +210,10 @@ class StickFolder:
         return tuple(sorted(found))
 
     def free(self) -> int:
-        """Bytes that can be written."""
-        import shutil
-
+        """Bytes that can be written; of the folder above where this one has yet to be made."""
+        there = next((p for p in (self.root, *self.root.parents) if p.is_dir()), self.root)
         try:
-            return shutil.disk_usage(self.root).free
+            return shutil.disk_usage(there).free
         except OSError as error:
             raise storage_error("look at", self.root, error) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -51,14 +51,35 @@ def decode_fleet(data: bytes, file: str) -> tuple[Fleet | None, Marked | None, R
     if version not in VERSIONS or isinstance(version, bool):
         what = "no version is given" if version is None else f"version {shown(version)} is not known"
         what += ", since it is text" if isinstance(version, str) and version in map(str, VERSIONS) else ""
-        report.add(codes.VERSION.finding(what, "Write `version: 1`.", path=("version",)))
+        remedy = "Write `version: 1`, without quotes." if isinstance(version, str) else "Write `version: 1`."
+        report.add(codes.VERSION.finding(what, remedy, path=("version",)))
         return None, marked, report
     try:
         fleet = Fleet.model_validate(marked.value)
     except ValidationError as error:
-        report.extend(finding_of(details, Fleet) for details in error.errors(include_url=False))
+        report.extend(findings_of(error, Fleet))
         return None, marked, report
     return (None if report.has_errors else fleet), marked, report
+
+
+def findings_of(error: ValidationError, root: type[BaseModel]) -> Iterator[Finding]:
+    """Findings from pydantic's errors; a key that is missing because it was mistyped is only mistyped."""
+    found = error.errors(include_url=False)
+    meant = {
+        (*details["loc"][:-1], _meant(tuple(details["loc"]), root))
+        for details in found
+        if details["type"] == "extra_forbidden"
+    }
+    for details in found:
+        if not (details["type"] == "missing" and tuple(details["loc"]) in meant):
+            yield finding_of(details, root)
+
+
+def _meant(path: Path, root: type[BaseModel]) -> str | None:
+    """The known key that an unknown one was probably meant to be."""
+    model = _model_at(root, path[:-1])
+    near = difflib.get_close_matches(str(path[-1]), sorted(model.model_fields) if model else [], 1, 0.6)
+    return near[0] if near else None
 
 
 def finding_of(details: ErrorDetails, root: type[BaseModel]) -> Finding:
@@ -136,8 +157,8 @@ def _unknown_key(path: Path, root: type[BaseModel]) -> Finding:
     if key == "<<":
         remedy = "Merge keys are YAML 1.1; put what nodes share under `defaults`."
     else:
-        near = difflib.get_close_matches(key, known, 1, 0.6)
-        remedy = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."
+        near = _meant(path, root)
+        remedy = f"Did you mean `{near}`?" if near else f"Known here: {', '.join(known)}."
     return codes.UNKNOWN_KEY.finding(f"`{key}` is not a key {where}", remedy, path=path, on_key=True)
 
 
@@ -176,6 +197,11 @@ def _unwrap(annotation: Any) -> Any:
 def json_schema() -> dict[str, Any]:
     """The JSON schema of the fleet file for editors (draft 2020-12)."""
     schema = Fleet.model_json_schema(mode="validation")
+    # Pydantic says what keys of a map look like, but not that there are no others.
+    for model in (schema, *schema["$defs"].values()):
+        for field in model.get("properties", {}).values():
+            if "patternProperties" in field:
+                field["additionalProperties"] = False
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "ventoy-kit fleet file, version 1"
     return schema

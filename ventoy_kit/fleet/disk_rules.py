@@ -81,7 +81,7 @@ def _raid(node: Node, system: list[Disk], at: Path) -> Iterator[Finding]:
         if count != 1:
             yield codes.DISK_COUNT.finding(
                 f"{install.filesystem} takes one system disk, {count} are declared",
-                "Mark the others `data` or `keep`, or use zfs with a RAID level.",
+                "Mark the others `data` or `keep`; on Proxmox VE, zfs with a RAID level takes more.",
                 path=(*at, "disks"),
                 on_key=True,
             )

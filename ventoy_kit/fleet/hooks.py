@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from ventoy_kit.fleet import hook_codes as codes
-from ventoy_kit.fleet.decode import finding_of
+from ventoy_kit.fleet.decode import findings_of
 from ventoy_kit.fleet.marks import read_marked
 from ventoy_kit.fleet.schema import Model
 from ventoy_kit.fleet.values import Bool, Int, Name, Text, as_bool, as_int, as_text
@@ -157,7 +157,7 @@ def _read_declaration(name: str, text: str | None) -> tuple[HookFile | None, Rep
     try:
         declared = HookFile.model_validate(marked.value)
     except ValidationError as error:
-        report.extend(finding_of(details, HookFile) for details in error.errors(include_url=False))
+        report.extend(findings_of(error, HookFile))
     else:
         for param, spec in declared.parameters.items():
             report.extend(_check_declared(param, spec, ("parameters", param)))

@@ -135,6 +135,8 @@ def _syntax_finding(error: YAMLError, lines: tuple[str, ...], file: str) -> Find
         mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark is not None else 1
     column = mark.column + 1 if mark is not None else 1
+    if line > len(lines):  # the reader counts a line behind the last one, where the file ends
+        line, column = len(lines), len(lines[-1]) + 1
     # The reader notices a tab late: look at the indentation of the line it stopped in and of the one before.
     for number in (line, line - 1):
         text = lines[number - 1] if 1 <= number <= len(lines) else ""

@@ -10,7 +10,12 @@ from typing import Any
 from ventoy_kit.fleet import codes
 from ventoy_kit.fleet.disk_rules import check_disks
 from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order
-from ventoy_kit.fleet.placeholders import is_placeholder_serial, is_placeholder_uuid, plain_wwn
+from ventoy_kit.fleet.placeholders import (
+    is_placeholder_serial,
+    is_placeholder_uuid,
+    is_placeholder_wwn,
+    plain_wwn,
+)
 from ventoy_kit.fleet.schema import Fleet, HookUse, Node
 from ventoy_kit.report import Finding, Path, Report, Rule, dotted
 
@@ -120,16 +125,17 @@ def _unique(fleet: Fleet) -> Iterator[Finding]:
         macs += [
             (nic.mac, nic.mac, (*at, "hardware", "nics", n, "mac")) for n, nic in node.hardware.nics.items()
         ]
-        if node.identity.serial:
+        # Placeholders have findings of their own.
+        if node.identity.serial and not is_placeholder_serial(node.identity.serial):
             compared = node.identity.serial.replace(" ", "").lower()
             serials.append((node.identity.serial, compared, (*at, "identity", "serial")))
-        if node.identity.uuid:
+        if node.identity.uuid and not is_placeholder_uuid(node.identity.uuid):
             uuids.append((node.identity.uuid, node.identity.uuid, (*at, "identity", "uuid")))
         for n, disk in node.disks.items():
-            if disk.serial:
+            if disk.serial and not is_placeholder_serial(disk.serial):
                 compared = disk.serial.replace(" ", "").lower()
                 disks.append((disk.serial, compared, (*at, "disks", n, "serial")))
-            if disk.wwn:
+            if disk.wwn and not is_placeholder_wwn(disk.wwn):
                 disks.append((disk.wwn, plain_wwn(disk.wwn), (*at, "disks", n, "wwn")))
     yield from _twice(codes.ADDRESS_TAKEN, "address", addresses, "Give each node its own address.")
     yield from _twice(codes.MAC_TAKEN, "MAC", macs, "Copy the address from the NIC itself (`ip -br link`).")

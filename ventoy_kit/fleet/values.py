@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 from typing import Annotated, Any
 
@@ -312,7 +313,7 @@ def parse_size(value: Any) -> int:
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([KMGTP]i?B|B)", text)
     if not match or float(match[1]) == 0:
         raise bad(f"`{cut(text)}` is not a size", "Write a number and a unit: 64 GiB, 512 GB, 2 TB.")
-    return round(float(match[1]) * float(_UNITS[match[2]]))
+    return int((Decimal(match[1]) * _UNITS[match[2]]).to_integral_value())
 
 
 def format_size(size: int) -> str:
@@ -321,7 +322,7 @@ def format_size(size: int) -> str:
         if size >= _UNITS[unit] and size % _UNITS[unit] == 0:
             return f"{size // _UNITS[unit]} {unit}"
     for unit in ("TB", "GB", "MB", "KB"):
-        if size >= _UNITS[unit]:
+        if round(size / _UNITS[unit], 1) >= 1:
             return f"{size / _UNITS[unit]:.1f}".removesuffix(".0") + f" {unit}"
     return f"{size} B"
 

@@ -140,8 +140,9 @@ def _node(event: Any, anchors: dict[str, Node]) -> Node:
             )
         return anchors[event.anchor]
     if event.tag is not None:
+        tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
         raise NodeError(
-            f"a tag (`{event.tag}`) has no meaning here", "Remove it; quote the value if it is text.", start
+            f"the tag `{tag}` has no meaning here", "Remove it; quote the value if it is text.", start
         )
     node: Node
     if isinstance(event, ev.ScalarEvent):

@@ -53,12 +53,24 @@ def inspect_iso(
         raw = reader.read(file, WANTED, limit=TEXT_LIMIT)
     except OSError as error:
         remedy = "Put the ISO there, or correct the path (relative paths start at the fleet file)."
-        reason = "it is a folder" if isinstance(error, IsADirectoryError) else error.strerror or str(error)
+        reason = (
+            "it is a folder or device"
+            if isinstance(error, IsADirectoryError)
+            else "there is no such file"
+            if isinstance(error, FileNotFoundError)
+            else error.strerror or str(error)
+        )
         report.add(codes.UNREADABLE.finding(f"{file} cannot be read: {reason}", remedy, path=path))
+        return None, report
+    except ValueError:  # a NUL
+        message = f"{file} cannot be read: that is no path"
+        report.add(codes.UNREADABLE.finding(message, "Correct the path.", path=path))
         return None, report
     except UnreadableIsoError as error:
         report.add(
-            codes.NOT_AN_ISO.finding(f"{file}: {error}", "Fetch the ISO from its vendor again.", path=path)
+            codes.NOT_AN_ISO.finding(
+                str(error).rstrip("."), "Fetch the ISO from its vendor again.", path=path
+            )
         )
         return None, report
     facts, found = interpret(raw, path=path or ())

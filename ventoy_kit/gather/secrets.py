@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -79,7 +80,13 @@ def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None
         try:
             return _one_line(sources.files.read(_file_of(secret.file, sources)).decode("utf-8-sig")), None
         except (OSError, ValueError, RuntimeError) as error:  # also: no such user after ~, a NUL in the path
-            reason = error.strerror if isinstance(error, OSError) else "it is not text, or its path is none"
+            reason = (
+                error.strerror
+                if isinstance(error, OSError)
+                else "it is not UTF-8 text"
+                if isinstance(error, UnicodeDecodeError)
+                else "that is no path"
+            )
             return None, codes.SECRET_MISSING.finding(
                 f"the file {secret.file} cannot be read: {reason}",
                 "Create it, with mode 600.",
@@ -156,6 +163,7 @@ def _hash(value: str, name: str, known: str | None) -> tuple[str | None, Finding
         )
     from passlib.hash import sha512_crypt
 
-    if known and sha512_crypt.identify(known) and sha512_crypt.verify(value, known):
-        return known, None
+    with contextlib.suppress(ValueError):  # what was remembered is damaged: a new hash is made
+        if known and sha512_crypt.identify(known) and sha512_crypt.verify(value, known):
+            return known, None
     return str(sha512_crypt.using(rounds=ROUNDS).hash(value)), None

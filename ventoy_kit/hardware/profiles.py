@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ventoy_kit.fleet.decode import finding_of
+from ventoy_kit.fleet.decode import findings_of
 from ventoy_kit.fleet.marks import read_marked
 from ventoy_kit.fleet.values import Name, Text, Title
 from ventoy_kit.hardware import codes
@@ -76,7 +76,7 @@ def parse_profiles(texts: Mapping[str, tuple[str, str]]) -> tuple[Mapping[str, B
             try:
                 raw[name] = BiosProfile.model_validate(marked.value)
             except ValidationError as error:
-                found.extend(finding_of(details, BiosProfile) for details in error.errors(include_url=False))
+                found.extend(findings_of(error, BiosProfile))
         report.extend(found if marked is None else found.located(marked.locate))
     merged = {}
     for name in raw:

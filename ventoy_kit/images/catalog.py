@@ -103,9 +103,7 @@ class Key(_Model):
     @model_validator(mode="after")
     def _one(self) -> Key:
         if (self.file is None) == (self.url is None):
-            raise bad(
-                "a certificate lies beside the catalog or is fetched", "Give one of `file` and `url`."
-            )
+            raise bad("a certificate lies beside the catalog or is fetched", "Give one of `file` and `url`.")
         if self.file is not None and self.file != f"keys/{self.fingerprint}.asc":
             raise bad(
                 f"the certificate `{self.file}` is not named for its fingerprint",
@@ -123,7 +121,7 @@ class Unpack(_Model):
 
 
 class Identity(_Model):
-    """By what the image is recognised under any file name."""
+    """By what the image is recognised under any file name. A hint: it is no proof, and never a reason to refuse."""
 
     volume_id: Pattern = Field(description="The ISO 9660 volume identifier.")
 
@@ -162,14 +160,12 @@ class CatalogEntry(_Model):
     homepage: HttpsUrl = Field(description="Where a person reads about it.")
     file: FileTemplate = Field(description="The vendor's file name, with `{release}` in it.")
     version: Pattern = Field(description="What a release looks like; no betas.")
-    releases: tuple[ReleaseSource, ...] = Field(
-        min_length=1, description="Where releases are found; all are asked."
-    )
-    mirrors: tuple[Mirror, ...] = Field(
-        min_length=1, description="Folders that hold the file, tried in order."
-    )
+    releases: tuple[ReleaseSource, ...] = Field(description="Where releases are found; all are asked.")
+    mirrors: tuple[Mirror, ...] = Field(description="Folders that hold the file, tried in order.")
     checksums: Checksums | None = Field(None, description="The vendor's checksum file.")
-    signatures: tuple[Signature, ...] = Field((), description="Detached signatures; none if nothing is signed.")
+    signatures: tuple[Signature, ...] = Field(
+        (), description="Detached signatures; none if nothing is signed."
+    )
     keys: tuple[Key, ...] = Field((), description="Keys whose signatures are believed; no others are.")
     unpack: Unpack | None = Field(None, description="Set if the vendor publishes an archive.")
     identity: Identity | None = Field(None, description="By what the image is recognised.")
@@ -178,15 +174,18 @@ class CatalogEntry(_Model):
     notes: tuple[Text, ...] = Field((), description="Sources of what stands here, and what is unconfirmed.")
 
     @model_validator(mode="after")
-    def _provable(self) -> CatalogEntry:
+    def _whole(self) -> CatalogEntry:
+        if not self.mirrors or not self.releases:
+            raise bad(
+                "an image without `mirrors` or `releases` cannot be found", "Give at least one of each."
+            )
         if bool(self.signatures) != bool(self.keys):
             raise bad(
-                "signatures need pinned keys, and keys need signatures", "Give both `signatures` and `keys`, or none."
+                "signatures need pinned keys, and keys need signatures",
+                "Give both `signatures` and `keys`, or none.",
             )
         if not self.signatures and self.checksums is None:
-            raise bad(
-                "nothing could prove this image", "Give `checksums`, or `signatures` with `keys`."
-            )
+            raise bad("nothing could prove this image", "Give `checksums`, or `signatures` with `keys`.")
         if self.checksums is None and any(s.on == "checksums" for s in self.signatures):
             raise bad("a signature covers checksums that are not there", "Give `checksums`.")
         if len({key.fingerprint for key in self.keys}) != len(self.keys):
@@ -278,7 +277,9 @@ def parse_catalog(texts: Mapping[str, tuple[str, str]]) -> tuple[Mapping[str, Ca
         marked, found = read_marked(text.encode(), file)
         if marked is not None:
             if not isinstance(marked.value, dict):
-                found.add(codes.BAD_ENTRY.finding("the file is no map of keys", "Begin with `title:`.", path=()))
+                found.add(
+                    codes.BAD_ENTRY.finding("the file is no map of keys", "Begin with `title:`.", path=())
+                )
             else:
                 try:
                     entry = CatalogEntry.model_validate(marked.value)

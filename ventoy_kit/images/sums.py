@@ -35,13 +35,17 @@ class Sums:
 
 
 def parse_sums(
-    data: bytes, *, format: SumsFormat, algorithm: Algorithm, file: str  # noqa: A002 - the catalog's word
+    data: bytes,
+    *,
+    layout: SumsFormat,
+    algorithm: Algorithm,
+    file: str,
 ) -> tuple[Sums | None, Report]:
     """Read a checksum file.
 
     Args:
         data: the file.
-        format: how lines are written.
+        layout: how lines are written (the catalog's `format`).
         algorithm: which digests to take; those of others are passed over where the format tells them apart.
         file: its name in findings.
 
@@ -52,7 +56,7 @@ def parse_sums(
     if problem is not None:
         return None, Report([problem])
     reader = _Reader(lines, file, algorithm)
-    {"gnu": reader.gnu, "bsd": reader.bsd, "headed": reader.headed}[format]()
+    {"gnu": reader.gnu, "bsd": reader.bsd, "headed": reader.headed}[layout]()
     if not reader.report.has_errors and not reader.digests:
         reader.report.add(
             codes.SUMS_EMPTY.finding(
@@ -113,7 +117,9 @@ class _Reader:
             if match is not None and match["tag"] == _TAGS[self.algorithm]:
                 self._take(number, match["name"], match["digest"])
             elif match is None and not line.startswith("#"):
-                self._syntax(number, f"`{_shown(line)}` is not of the form `{_TAGS[self.algorithm]} (name) = digest`")
+                self._syntax(
+                    number, f"`{_shown(line)}` is not of the form `{_TAGS[self.algorithm]} (name) = digest`"
+                )
 
     def _content(self) -> Iterator[tuple[int, str]]:
         return ((number, line) for number, line in enumerate(self.lines, 1) if line.strip())

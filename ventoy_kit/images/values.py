@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from ventoy_kit.fleet.values import as_text, bad
 
-FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,199}")
 """Names that may become a local file: no folder, no blank, no leading dot or hyphen, nothing a shell or FAT knows."""
 
 RELEASE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,39}[A-Za-z0-9])?")
@@ -124,7 +124,7 @@ FileName = Annotated[
     _check(
         lambda text: FILE_NAME.fullmatch(text) is not None,
         "a plain file name",
-        "Use letters, digits, dots, hyphens, plus signs and underscores; no folder.",
+        "Use letters, digits, dots, hyphens, underscores, `+` and `~`; no folder.",
     ),
     _TEXT,
 ]

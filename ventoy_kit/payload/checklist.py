@@ -130,10 +130,11 @@ def _steps(plan: Plan, node: NodePlan, library: Library) -> Section:
     steps += [
         "The screen shows the node and every disk that will be wiped. Compare it with this sheet.",
         f"Type `{node.name}` and Enter. Anything else stops without touching a disk.",
-        "Wait. The machine restarts by itself."
-        if node.install.reboot_mode == "reboot"
-        else "Wait for power-off.",
-        "Remove the stick, so that the machine boots its disk.",
+        *(
+            ("Wait. The machine restarts by itself.", "Remove the stick, so that the machine boots its disk.")
+            if node.install.reboot_mode == "reboot"
+            else ("Wait. The machine switches itself off.", "Remove the stick, then switch the machine on.")
+        ),
         f"Success: `ssh root@{node.address.ip}` greets you as {node.fqdn}.",
     ]
     warning = "The image is a stand-in, which cannot boot: build with the vendor's ISO before you go to the machine."

@@ -98,7 +98,9 @@ def _node(fleet: Fleet, node: Node, facts: IsoFacts, at: Path) -> Iterator[Findi
         yield codes.OPTION.finding(f"`{option}` {reason}", "Remove it.", path=(*path, option), on_key=True)
     if facts.family == "debian":
         yield from _debian_sources(fleet, facts, at)
-    if facts.family == "debian" and sum(d.use == "system" for d in node.disks.values()) > 1:
+    # With ext4 and xfs a second disk is wrong for any installer and has its finding already.
+    several = sum(d.use == "system" for d in node.disks.values()) > 1
+    if facts.family == "debian" and several and install.filesystem not in ("ext4", "xfs"):
         yield codes.DEBIAN_DISKS.finding(
             "more than one system disk",
             "Leave one disk with `use: system`.",
@@ -170,7 +172,8 @@ def _votes(fleet: Fleet, members: int) -> Iterator[Finding]:
         return
     if cluster.expected_votes is not None and cluster.expected_votes != members:
         yield codes.VOTES.finding(
-            f"expected_votes is {cluster.expected_votes}, but {members} nodes install Proxmox VE",
+            f"expected_votes is {cluster.expected_votes}, but {members} "
+            f"{'node installs' if members == 1 else 'nodes install'} Proxmox VE",
             f"Write {members}, or remove the line.",
             path=("cluster", "expected_votes"),
         )

@@ -47,7 +47,7 @@ def read_preseed(text: str, where: str) -> tuple[list[Answer], Report]:
             continue
         if not line.strip(" \t"):
             continue
-        owner, question, kind, value = (*_BLANK.split(line.rstrip(" \t"), maxsplit=3), "", "", "")[:4]
+        owner, question, kind, value = (*_BLANK.split(line, maxsplit=3), "", "", "")[:4]
         problem = _problem(line, kind, value)
         if problem:
             message = f"rendered line {number} of {where}: {problem}"
@@ -125,7 +125,7 @@ _REFUSED = (
         "grub-installer/choose_bootdev",
     ),
 )
-_MAY_RUN = re.compile(r"(_command|/run|/include.*|/url|/file|/hooks?)$")
+_MAY_RUN = re.compile(r"(_command|/run)$")
 
 
 def answer_problems(answers: list[Answer], placeholder: str, fixed: dict[str, str]) -> list[str]:

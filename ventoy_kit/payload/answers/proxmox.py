@@ -115,8 +115,9 @@ def _disk_setup(node: NodePlan) -> dict[str, Any]:
 
 
 def _gib(size: int) -> float | int:
-    value = size / GIB
-    return int(value) if value == int(value) else round(value, 3)
+    # Rounded down: a size that was rounded up may be more than the disk has.
+    value = size * 1000 // GIB / 1000
+    return int(value) if value == int(value) else value
 
 
 KEYS: Mapping[str, frozenset[str]] = {

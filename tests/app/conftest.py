@@ -1,0 +1,51 @@
+"""Fixtures of the tests that run whole commands."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.app.workspaces import VARIABLES, Cli, make_debian, make_starter
+
+
+@pytest.fixture(scope="session")
+def _starter(tmp_path_factory) -> Path:
+    return make_starter(tmp_path_factory.mktemp("starter")).parent
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch) -> Cli:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    return Cli(capsys)
+
+
+@pytest.fixture
+def fleet(_starter: Path, tmp_path: Path, monkeypatch) -> Path:
+    """The starter fleet with a stand-in, as the working folder; gives the folder."""
+    folder = tmp_path / "fleet"
+    shutil.copytree(_starter, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def built(fleet: Path, cli) -> Path:
+    """The same, built."""
+    assert cli("build", "--quiet").code == 0
+    return fleet
+
+
+@pytest.fixture(scope="session")
+def _debian(netboot_package, tmp_path_factory) -> Path:
+    return make_debian(tmp_path_factory.mktemp("debian") / "fleet", netboot_package).parent
+
+
+@pytest.fixture
+def debian(_debian: Path, tmp_path: Path, monkeypatch, cli) -> Path:
+    """A fleet with the real Debian installer, built, as the working folder; for tests marked needs_package."""
+    folder = tmp_path / "debian"
+    shutil.copytree(_debian, folder)
+    monkeypatch.chdir(folder)
+    assert cli("build", "--quiet").code == 0
+    return folder

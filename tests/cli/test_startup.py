@@ -1,0 +1,60 @@
+"""The command line starts fast: what a command does not need is not imported."""
+
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.app.workspaces import environment
+
+HEAVY = {"pydantic", "pydantic_core", "rich", "jinja2", "ruamel", "pycdlib", "passlib", "pyudev", "tomli_w"}
+
+
+def imported(*args: str, cwd=None) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *args],
+        env=environment(),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+    )
+    return {
+        line.rsplit("|", 1)[-1].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line
+    }
+
+
+def test_help_imports_nothing_heavy():
+    found = imported("-m", "ventoy_kit", "--help")
+    assert "click" in found
+    assert found & HEAVY == set()
+
+
+def test_completing_a_node_reads_yaml_and_nothing_else_heavy(fleet):
+    code = (
+        "import os; os.environ.update(_VENTOY_KIT_COMPLETE='bash_complete', COMP_WORDS='ventoy-kit checklist n', "
+        "COMP_CWORD='2'); from ventoy_kit.cli import cli; cli(prog_name='ventoy-kit')"
+    )
+    assert imported("-c", code, cwd=fleet) & HEAVY <= {
+        "ruamel",
+        "pydantic",
+        "pydantic_core",
+        "pycdlib",
+        "jinja2",
+        "tomli_w",
+    }
+
+
+def median(*args: str) -> float:
+    times = []
+    for _ in range(7):
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, *args], env=environment(), capture_output=True, check=True)
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+
+
+@pytest.mark.slow
+def test_help_takes_less_than_three_times_what_click_alone_takes():
+    assert median("-m", "ventoy_kit", "--help") < 3 * median("-c", "import click")
