@@ -226,8 +226,8 @@ class Downloader:
     def _persist(self, task: Task, once: Callable[[], T]) -> T:
         """Call `once` until it succeeds, fails for good, or has made no progress several times."""
         patience = self.patience
-        waits = tenacity.wait_exponential_jitter(
-            patience.first_wait, patience.longest_wait, jitter=patience.first_wait
+        waits = tenacity.wait_exponential(patience.first_wait, patience.longest_wait) + tenacity.wait_random(
+            0, patience.first_wait
         )
 
         def wait(state: tenacity.RetryCallState) -> float:
