@@ -42,6 +42,7 @@ RULE_GROUPS = {
     "P": "BIOS profiles",
     "X": "Secrets",
     "I": "Images",
+    "J": "Catalog, fetching and trust",
     "G": "Files around the fleet file",
     "W": "Rendered answers",
     "T": "Targets: sticks, image files, folders",

@@ -65,6 +65,13 @@ class Progress(Protocol):
         """The piece of work is finished."""
 
 
+class ProgressBoard(Protocol):
+    """Shows several pieces of work at once. May be used from several threads."""
+
+    def line(self) -> Progress:
+        """A line of its own for one piece of work after another; it belongs to the thread that asked for it."""
+
+
 class StickFiles(Protocol):
     """Files below the root of a stick, by paths relative to it with `/`. Raises StorageError."""
 

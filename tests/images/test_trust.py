@@ -247,7 +247,8 @@ def test_a_lock_is_not_rolled_back_by_an_older_signature() -> None:
     message = refused(evidence(locked=locked), codes.ROLLBACK_DATE)
     assert "2024-03-01" in message
     assert "2025-03-01" in message
-    for allowed in ({"updating": True}, {"request": "1.5"}, {"locked": LOCKED}):
+    refused(evidence(locked=locked, updating=True), codes.ROLLBACK_DATE)
+    for allowed in ({"request": "1.5"}, {"locked": LOCKED}):
         verdict, report = judge(evidence(**({"locked": locked} | allowed)))
         assert verdict is not None, [f.message for f in report]
 

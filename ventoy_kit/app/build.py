@@ -13,15 +13,17 @@ from typing import Any
 from ventoy_kit import __version__
 from ventoy_kit.app.check import wipe_table
 from ventoy_kit.app.host import Host
+from ventoy_kit.app.local_proof import prove_local
 from ventoy_kit.app.outcome import Block, Heading, Next, Outcome
 from ventoy_kit.app.stage_view import plan_result, plan_table
 from ventoy_kit.app.workspace import Workspace, load_workspace, unwritable
-from ventoy_kit.edge.files import HostFiles, make_folder, sha256_of, storage_error
+from ventoy_kit.edge.files import HostFiles, make_folder, sha256_of, sha512_of, storage_error
 from ventoy_kit.edge.state import load_state, save_state
 from ventoy_kit.edge.stick_files import StickFolder
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.gather.isos import digest_isos
 from ventoy_kit.gather.secrets import SecretSources, gather_hashes
+from ventoy_kit.gather.wanted import origin_of
 from ventoy_kit.payload.model import Payload
 from ventoy_kit.payload.render import render_payload
 from ventoy_kit.plan.compose import compose
@@ -48,28 +50,36 @@ class Rendered:
     isos: Mapping[str, IsoFile]
 
 
-def build(file: Path, host: Host, *, dry_run: bool = False) -> Outcome:
-    """Check, render, show the plan, write.
+def build(file: Path, host: Host, *, dry_run: bool = False, offline: bool = False) -> Outcome:
+    """Check, fetch what is missing, render, show the plan, write.
 
     Args:
         file: the fleet file.
         host: effects.
-        dry_run: show the same plan and write nothing.
+        dry_run: show the same plan and write nothing; images that are missing are refused.
+        offline: do not fetch what is missing, and refuse.
 
     Raises:
         MachineError: reading an ISO or writing the build failed.
     """
     workspace = load_workspace(file, host)
-    if workspace.fleet is None or workspace.report.has_errors:
-        return Outcome("build", workspace.located())
+    told = Report()
+    if workspace.images.missing and not (workspace.report.has_errors or dry_run or offline):
+        from ventoy_kit.app.fetch import fetch_images
+
+        told = fetch_images(workspace, host, workspace.images.missing).report
+        workspace = load_workspace(file, host)
+    told.extend(workspace.images.blocking)
+    if workspace.fleet is None or workspace.report.has_errors or told.has_errors:
+        return Outcome("build", workspace.located(told))
     problem = unwritable(workspace.base)
     problem.extend(unwritable(workspace.base / BUILD_FOLDER) if not problem.has_errors else ())
     if problem.has_errors:
         return Outcome("build", workspace.located(problem))
     rendered, found = render(workspace, workspace.fleet, host, remember=not dry_run)
     if rendered is None:
-        return Outcome("build", workspace.located(found))
-    report = workspace.located(found)
+        return Outcome("build", workspace.located(told, found))
+    report = workspace.located(told, found)
     folder = StickFolder(workspace.base / BUILD_FOLDER, TEMPORARY, private=True)
     stage_plan, found = _write(rendered, folder, workspace, dry_run=dry_run)
     report.extend(found)
@@ -91,18 +101,28 @@ def render(
         return None, report
     if remember and dict(known) != dict(hashes):
         save_state(workspace.base, "hashes", hashes)
-    digests = _DigestCache(workspace.base, host.progress)
-    isos = digest_isos(fleet, workspace.base, workspace.isos, digests.of)
+    digests = DigestCache(workspace.base, host.progress)
+    isos = dict(digest_isos(fleet, workspace.base, workspace.isos, digests.of))
+    for image, entry in workspace.images.pinned.items():
+        facts = workspace.isos[image]
+        path = workspace.images.files[image]
+        isos[image] = IsoFile(path, facts, entry.sha256, origin_of(entry), entry.file)
+    proofs, found = prove_local(workspace, host, known_digests=digests)
+    report = Report([*report, *found])
+    for image, proof in proofs.items():
+        isos[image] = replace(isos[image], origin=proof.origin)
     if remember:
         digests.save()
+    if report.has_errors:
+        return None, report
     plan = compose(fleet, Inputs(workspace.library, isos, hashes))
     payload, found = render_payload(plan, workspace.library)
     report.extend(found)
     return (None, report) if payload is None else (Rendered(plan, payload, isos), report)
 
 
-class _DigestCache:
-    """SHA-256 of large files, remembered by path, size, time of change and inode."""
+class DigestCache:
+    """Digests of large files, remembered by path, size, time of change and inode."""
 
     def __init__(self, base: Path, progress: Progress) -> None:
         self.base, self.progress = base, progress
@@ -124,6 +144,13 @@ class _DigestCache:
         self.progress.done()
         self.known[str(path)] = {"stat": key, "sha256": digest}
         return digest
+
+    def sha512_of(self, path: Path) -> str:
+        """SHA-512, called after `of`, and remembered with what that has found."""
+        entry = self.known[str(path)]
+        if not isinstance(entry.get("sha512"), str):
+            entry = self.known[str(path)] = {**entry, "sha512": sha512_of(path)}
+        return str(entry["sha512"])
 
     def save(self) -> None:
         """Remember what was read."""

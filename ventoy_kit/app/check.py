@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ventoy_kit.app.host import Host
+from ventoy_kit.app.local_proof import prove_local
 from ventoy_kit.app.outcome import Block, Document, Heading, Next, Outcome, Table
 from ventoy_kit.app.rulebook import RULES
 from ventoy_kit.app.workspace import Workspace, load_workspace
@@ -13,10 +14,24 @@ from ventoy_kit.fleet.values import format_size
 from ventoy_kit.report import Report
 
 
-def check(file: Path, host: Host) -> Outcome:
-    """Check a fleet file with its images and data folders."""
+def check(file: Path, host: Host, *, online: bool = False) -> Outcome:
+    """Check a fleet file with its images and data folders.
+
+    Args:
+        file: the fleet file.
+        host: effects.
+        online: ask the vendors for newer releases, too.
+
+    Raises:
+        MachineError: a vendor's listing could not be had.
+    """
     workspace = load_workspace(file, host)
-    report = workspace.located()
+    more = prove_local(workspace, host, known_digests=None)[1]
+    if online and not workspace.report.has_errors:
+        from ventoy_kit.app.newer import newer_releases
+
+        more.extend(newer_releases(workspace, host))
+    report = workspace.located(more)
     if workspace.fleet is None or report.has_errors:
         return Outcome("check", report)
     fleet = workspace.fleet
@@ -33,6 +48,7 @@ def _result(workspace: Workspace, fleet: Fleet) -> dict[str, object]:
             name: {"title": facts.title, "release": facts.release, "stand_in": facts.stand_in}
             for name, facts in sorted(workspace.isos.items())
         },
+        "missing": [want.image for want in workspace.images.missing],
     }
 
 
@@ -70,6 +86,8 @@ def _blocks(workspace: Workspace, fleet: Fleet) -> list[Block]:
             "stand-in, cannot boot" if facts.stand_in else "",
         )
         for name, facts in sorted(workspace.isos.items())
+    ) + tuple(
+        (want.image, f"{want.entry.title} {want.request}", "not fetched") for want in workspace.images.missing
     )
     return [
         Heading(f"{fleet.title or fleet.fleet}: {len(fleet.nodes)} nodes, {len(fleet.images)} images"),

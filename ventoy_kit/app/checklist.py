@@ -37,9 +37,12 @@ def checklist(file: Path, nodes: Sequence[str], form: Format, host: Host) -> Out
         return Outcome("checklist", workspace.located())
     found = Report(
         [
-            unknown(codes.NO_SUCH_NODE, "node", name, workspace.fleet.nodes, ("nodes",))
-            for name in nodes
-            if name not in workspace.fleet.nodes
+            *workspace.images.blocking,
+            *(
+                unknown(codes.NO_SUCH_NODE, "node", name, workspace.fleet.nodes, ("nodes",))
+                for name in nodes
+                if name not in workspace.fleet.nodes
+            ),
         ]
     )
     report = workspace.located(found)
@@ -55,7 +58,7 @@ def checklist(file: Path, nodes: Sequence[str], form: Format, host: Host) -> Out
 def _plan(workspace: Workspace, fleet: Fleet) -> Plan:
     """A plan without digests and password hashes: no checklist shows either, and neither need be at hand for it."""
     isos = {
-        name: IsoFile((workspace.base / fleet.images[name].path), facts, "")
+        name: IsoFile(workspace.images.files[name], facts, "", name=workspace.images.names.get(name, ""))
         for name, facts in workspace.isos.items()
     }
     return compose(fleet, Inputs(workspace.library, isos, dict.fromkeys(fleet.secrets, "*")))

@@ -18,6 +18,9 @@ NOT_WRITABLE = Rule(
     "A folder to write to can be written to",
     "The folder of the fleet file receives `build/` and `.ventoy-kit/`; `init` and `--create` write where they are told.",
 )
+NO_SUCH_IMAGE = Rule(
+    "VK-U06", "An image that is asked for is in the fleet", "Images are named as in the fleet file."
+)
 CHOICE = Rule(
     "VK-U05",
     "A question has an answer",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from ventoy_kit.edge import disk_image, mounts
+from ventoy_kit.edge.cache import Cache, cache_folder
 from ventoy_kit.edge.files import HostFiles
 from ventoy_kit.edge.iso import PycdlibIsoReader
-from ventoy_kit.edge.machine import OsEnvironment
+from ventoy_kit.edge.machine import OsEnvironment, utc_now
 from ventoy_kit.edge.process import SystemProcess
 from ventoy_kit.edge.shipped import data_root
-from ventoy_kit.ports import Environment, Files, IsoReader, Process, Progress
+from ventoy_kit.ports import Environment, Files, IsoReader, Process, Progress, ProgressBoard
 
 PACKAGES = mounts.PACKAGES | disk_image.PACKAGES
 """The Debian package of each program that a command may need."""
@@ -28,6 +31,12 @@ class _Silent:
         """Nothing to tell."""
 
 
+class _SilentBoard:
+    def line(self) -> Progress:
+        """Nothing to tell."""
+        return _Silent()
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """Ports, wired to this machine by default."""
@@ -37,4 +46,11 @@ class Host:
     process: Process = field(default_factory=lambda: SystemProcess(PACKAGES))
     environment: Environment = field(default_factory=OsEnvironment)
     progress: Progress = field(default_factory=_Silent)
+    board: ProgressBoard = field(default_factory=_SilentBoard)
     data: Path = field(default_factory=data_root)
+    now: Callable[[], datetime] = utc_now
+
+    @property
+    def cache(self) -> Cache:
+        """The cache of verified images."""
+        return Cache(cache_folder(self.environment))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.host import Host
+from ventoy_kit.app.images import Images, look_at_images
 from ventoy_kit.edge.files import exists, is_writable, read_tree
 from ventoy_kit.fleet.decode import decode_fleet
 from ventoy_kit.fleet.marks import Marked
@@ -37,6 +38,7 @@ class Workspace:
         library: data folders.
         isos: what the images are, by id; incomplete when some cannot be read.
         report: findings, not located yet.
+        images: the lock, where images lie, and which must be fetched first.
     """
 
     file: Path
@@ -46,6 +48,7 @@ class Workspace:
     library: Library
     isos: Mapping[str, IsoFacts]
     report: Report
+    images: Images = field(default_factory=Images)
 
     @property
     def base(self) -> Path:
@@ -88,10 +91,12 @@ def load_workspace(file: Path, host: Host) -> Workspace:
     if fleet is None:
         return loaded
     report.extend(check_fleet(fleet, hooks=library.hooks, models=library.profiles))
-    isos, found = inspect_isos(fleet, file.parent, files=host.files, reader=host.isos)
+    images = look_at_images(fleet, file, library, host)
+    report.extend(images.report)
+    isos, found = inspect_isos(fleet, file.parent, files=host.files, reader=host.isos, cached=images.files)
     report.extend(found)
-    report.extend(check_plan(fleet, isos, library.hooks))
-    return replace(loaded, isos=isos)
+    report.extend(check_plan(fleet, isos, library.hooks, images.names))
+    return replace(loaded, isos=isos, images=images)
 
 
 def unwritable(folder: Path) -> Report:

@@ -40,7 +40,8 @@ def _command(name: str) -> Callable[[Callable[..., Outcome]], click.Command]:
         @functools.wraps(function)
         def call(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> int:  # noqa: FBT001 - click's names
             console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-            host = Host(progress=ConsoleProgress(quiet=quiet or as_json))
+            progress = ConsoleProgress(quiet=quiet or as_json)
+            host = Host(progress=progress, board=progress)
             try:
                 return console.show(function(host=host, console=console, **options))
             except MachineError as error:
@@ -73,6 +74,18 @@ def _complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str)
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
+def _complete_images(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    from ventoy_kit.app.images import image_names
+
+    names = image_names(Path(ctx.params.get("fleet") or DEFAULT_FLEET), Host())
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+_offline = click.option(
+    "--offline", is_flag=True, help="Never touch the network; say what is missing in the cache."
+)
+
+
 def _complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     from ventoy_kit.app.rulebook import RULES
 
@@ -96,21 +109,51 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
 @_command("check")
 @fleet_option
 @click.option("--explain", metavar="CODE", shell_complete=_complete_rules, help="Say what a rule is about.")
-def check(fleet: Path, explain: str | None, host: Host, console: Console) -> Outcome:  # noqa: ARG001
+@click.option("--online", is_flag=True, help="Ask the vendors for newer releases than those in the lock.")
+def check(*, fleet: Path, explain: str | None, online: bool, host: Host, console: Console) -> Outcome:  # noqa: ARG001
     """Check the fleet file, its images and data folders, and say which disks would be wiped."""
     from ventoy_kit.app import check as use_case
 
-    return use_case.explain(explain) if explain else use_case.check(fleet, host)
+    return use_case.explain(explain) if explain else use_case.check(fleet, host, online=online)
 
 
 @_command("build")
 @fleet_option
-@click.option("--dry-run", "-n", is_flag=True, help="Show the plan, write nothing.")
-def build(fleet: Path, dry_run: bool, host: Host, console: Console) -> Outcome:  # noqa: ARG001, FBT001
-    """Render answers, tickets, boot overlay and menus into build/ beside the fleet file."""
+@click.option("--dry-run", "-n", is_flag=True, help="Show the plan, fetch and write nothing.")
+@_offline
+def build(*, fleet: Path, dry_run: bool, offline: bool, host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Fetch images that are missing, and render answers, boot overlay and menus into build/ beside the fleet file."""
     from ventoy_kit.app.build import build as use_case
 
-    return use_case(fleet, host, dry_run=dry_run)
+    return use_case(fleet, host, dry_run=dry_run, offline=offline)
+
+
+@_command("fetch")
+@fleet_option
+@click.argument("images", nargs=-1, shell_complete=_complete_images)
+@click.option(
+    "--update",
+    metavar="IMAGE",
+    multiple=True,
+    shell_complete=_complete_images,
+    help="Move this image's lock to what its vendor offers now, and show the difference.",
+)
+@_offline
+def fetch(
+    *,
+    fleet: Path,
+    images: tuple[str, ...],
+    update: tuple[str, ...],
+    offline: bool,
+    host: Host,
+    console: Console,  # noqa: ARG001
+) -> Outcome:
+    """Bring IMAGES (all of the fleet by default) into the cache, verify them, and pin them in fleet.lock."""
+    from ventoy_kit.app.fetch import fetch as use_case
+
+    if offline and update:
+        raise click.UsageError("--update asks the vendor, so it does not go with --offline")
+    return use_case(fleet, host, images, update, offline=offline)
 
 
 @_command("stage")
@@ -247,11 +290,32 @@ def image() -> None:
 @_command("image inspect")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def _image_inspect(files: tuple[Path, ...], host: Host, console: Console) -> Outcome:  # noqa: ARG001
-    """Say what ISO FILES are: product, release, how they boot, whether they can install unattended."""
+    """Say what ISO FILES are: product, release, boot methods, unattended installation, state of the signature."""
     from ventoy_kit.app.info import inspect_images
 
     return inspect_images(files, host)
 
 
+@_command("image list")
+@fleet_option
+def _image_list(fleet: Path, host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """List the catalog: what proves each image, who signs it, and what of it is locked and in the cache."""
+    from ventoy_kit.app.image_list import image_list
+
+    return image_list(fleet, host)
+
+
+@_command("image verify")
+@fleet_option
+@click.argument("target", required=False, type=click.Path())
+def _image_verify(fleet: Path, target: str | None, host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Read the fleet's images again and compare: those in the cache and your own, or those staged on TARGET."""
+    from ventoy_kit.app.image_verify import verify_images, verify_target
+
+    return verify_images(fleet, host) if target is None else verify_target(fleet, target, host)
+
+
 hooks.add_command(_hooks_list)
 image.add_command(_image_inspect)
+image.add_command(_image_list)
+image.add_command(_image_verify)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from ventoy_kit.report import Finding, Severity, dotted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
 
 ENVELOPE = 1
 """Version of the JSON envelope."""
@@ -178,48 +180,83 @@ def harmless(text: str, keep: str = "") -> str:
     )
 
 
+class _Bars:
+    """The bars of all lines of one board, on a terminal; made with the first line and gone with the last."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream, self.lock = stream, threading.Lock()
+        self.shown: RichProgress | None = None
+        self.lines = 0
+
+    def add(self, title: str, total: int) -> tuple[RichProgress, TaskID]:
+        """A bar; without a total it only moves."""
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        with self.lock:
+            if self.shown is None:
+                columns = (
+                    TextColumn("{task.description}", markup=False),
+                    BarColumn(),
+                    DownloadColumn(),
+                    TimeRemainingColumn(),
+                )
+                self.shown = Progress(*columns, console=RichConsole(file=self.stream), transient=True)
+                self.shown.start()
+            self.lines += 1
+            return self.shown, self.shown.add_task(title, total=total or None)
+
+    def remove(self, task: TaskID) -> None:
+        """Take a bar away."""
+        with self.lock:
+            if self.shown is None:
+                return
+            self.shown.remove_task(task)
+            self.lines -= 1
+            if not self.lines:
+                self.shown.stop()
+                self.shown = None
+
+
 class ConsoleProgress:
-    """Implements `ports.Progress`: a bar on a terminal, a line every few seconds elsewhere, nothing when quiet."""
+    """Implements `ports.Progress`: a bar on a terminal, a line every few seconds elsewhere, nothing when quiet.
+
+    Implements `ports.ProgressBoard`, too: each line belongs to one thread, and the terminal shows them together.
+    """
 
     INTERVAL = 5.0
     """Seconds between two lines where there is no terminal."""
 
-    def __init__(self, *, quiet: bool, stream: IO[str] | None = None) -> None:
+    def __init__(self, *, quiet: bool, stream: IO[str] | None = None, bars: _Bars | None = None) -> None:
         self.quiet, self.stream = quiet, stream or sys.stderr
+        self.bars = bars or _Bars(self.stream)
         self.bar: RichProgress | None = None
+        self.task: TaskID | None = None
         self.title, self.total, self.count, self.told = "", 0, 0, 0.0
 
+    def line(self) -> ConsoleProgress:
+        """A line of its own, shown together with the others."""
+        return ConsoleProgress(quiet=self.quiet, stream=self.stream, bars=self.bars)
+
     def start(self, title: str, total: int) -> None:
-        """A new piece of work of `total` bytes begins."""
+        """A new piece of work of `total` bytes begins; 0 if that is not known."""
         self.title, self.total, self.count, self.told = harmless(title), total, 0, time.monotonic()
         if self.quiet or not self.stream.isatty():
             return
-        from rich.console import Console as RichConsole
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            DownloadColumn(),
-            TimeRemainingColumn(),
-        )
-        self.bar = Progress(*columns, console=RichConsole(file=self.stream), transient=True)
-        self.bar.add_task(self.title, total=total)
-        self.bar.start()
+        self.bar, self.task = self.bars.add(self.title, total)
 
     def advance(self, count: int) -> None:
         """`count` more bytes are done."""
         self.count += count
-        if self.bar is not None:
-            self.bar.advance(self.bar.task_ids[0], count)
+        if self.bar is not None and self.task is not None:
+            self.bar.advance(self.task, count)
         elif not self.quiet and time.monotonic() - self.told >= self.INTERVAL:
             self.told = time.monotonic()
-            click.echo(
-                f"{self.title}: {format_size(self.count)} of {format_size(self.total)}", file=self.stream
-            )
+            total = f" of {format_size(self.total)}" if self.total else ""
+            click.echo(f"{self.title}: {format_size(self.count)}{total}", file=self.stream)
 
     def done(self) -> None:
         """The piece of work is finished."""
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
+        if self.task is not None:
+            self.bars.remove(self.task)
+            self.bar = self.task = None

@@ -58,6 +58,18 @@ def sha256_of(path: Path, progress: Progress | None = None) -> str:
     return digest.hexdigest()
 
 
+def sha512_of(path: Path) -> str:
+    """SHA-512 of a file as 128 hex digits.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    digest = hashlib.sha512()
+    for block in source_chunks(path):
+        digest.update(block)
+    return digest.hexdigest()
+
+
 def source_chunks(path: Path) -> Iterator[bytes]:
     """The file in blocks, for somebody who writes them elsewhere: a failure names this file and not the other.
 

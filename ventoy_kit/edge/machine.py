@@ -1,10 +1,11 @@
-"""Facts of this machine that `doctor` asks for, and the process environment. Reads only."""
+"""Facts of this machine that `doctor` asks for, the clock, and the process environment. Reads only."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from datetime import UTC, datetime
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,11 @@ class OsEnvironment:
     def get(self, name: str) -> str | None:
         """The value of a variable, or None."""
         return os.environ.get(name)
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
 
 
 def is_linux() -> bool:

@@ -109,8 +109,34 @@ class Network(Model):
 class Image(Model):
     """An installer or rescue medium."""
 
-    path: Text = Field(description="Path of the ISO file, relative to the fleet file.")
+    release: Text | None = Field(
+        None, description="Which release to fetch: exact such as `9.1-1`, a series such as `13`, or `latest`."
+    )
+    path: Text | None = Field(
+        None, description="Path of your own ISO file, relative to the fleet file; in the place of `release`."
+    )
+    catalog: Name | None = Field(
+        None, description="Id in the catalog (`ventoy-kit image list`); the image's name by default."
+    )
+    trust: Literal["signature", "checksum"] = Field(
+        "signature",
+        description="What must prove it: the vendor's signature, or a checksum alone where nothing is signed.",
+    )
     title: Title | None = Field(None, description="Name in Ventoy's menu; the ISO's own title by default.")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Image:
+        if (self.path is None) == (self.release is None):
+            raise bad(
+                "an image is a release that is fetched or a file of yours",
+                "Give one of `release` and `path`.",
+            )
+        return self
+
+    @property
+    def source(self) -> Literal["path", "release"]:
+        """The key that says where the image comes from."""
+        return "release" if self.path is None else "path"
 
 
 class Nic(Model):

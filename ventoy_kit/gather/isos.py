@@ -19,9 +19,21 @@ TEXT_LIMIT = 1024 * 1024
 
 
 def inspect_isos(
-    fleet: Fleet, base: Path, *, files: Files, reader: IsoReader
+    fleet: Fleet,
+    base: Path,
+    *,
+    files: Files,
+    reader: IsoReader,
+    cached: Mapping[str, Path] | None = None,
 ) -> tuple[Mapping[str, IsoFacts], Report]:
     """Look into every ISO of the fleet, without reading it whole.
+
+    Args:
+        fleet: the fleet.
+        base: the folder that relative paths start from.
+        files: the host's files.
+        reader: opens ISO files.
+        cached: where fetched images lie, by id; those that are not there yet are passed over.
 
     Returns:
         Facts by image id for those that could be read, and findings VK-I* for the others.
@@ -29,12 +41,14 @@ def inspect_isos(
     report = Report()
     facts: dict[str, IsoFacts] = {}
     for name, image in sorted(fleet.images.items()):
-        path: DocPath = ("images", name, "path")
+        path: DocPath = ("images", name, image.source)
         try:
-            file = base / Path(image.path).expanduser()
+            file = (cached or {}).get(name) if image.path is None else base / Path(image.path).expanduser()
         except RuntimeError:
             message = f"{image.path} cannot be read: there is no such user"
             report.add(codes.UNREADABLE.finding(message, "Correct the path.", path=path))
+            continue
+        if file is None:
             continue
         found, problems = inspect_iso(file, path, files=files, reader=reader)
         report.extend(problems)
@@ -81,11 +95,20 @@ def inspect_iso(
 def digest_isos(
     fleet: Fleet, base: Path, facts: Mapping[str, IsoFacts], digest: Callable[[Path], str]
 ) -> Mapping[str, IsoFile]:
-    """Facts and SHA-256 of every ISO. `digest` may answer from a cache; OSError if a file vanished meanwhile."""
+    """Facts and SHA-256 of every ISO that is a file of the user.
+
+    `digest` may answer from a cache; OSError if a file vanished meanwhile.
+    """
     out = {}
     for name, fact in facts.items():
-        # The file keeps the name that was checked, even if it is a link to a file of another name.
-        file = base / Path(fleet.images[name].path).expanduser()
-        file = file.parent.resolve() / file.name
-        out[name] = IsoFile(file, fact, digest(file))
+        path = fleet.images[name].path
+        if path is not None:
+            file = local_file(base, path)
+            out[name] = IsoFile(file, fact, digest(file))
     return out
+
+
+def local_file(base: Path, path: str) -> Path:
+    """Where a file that the fleet file names lies; it keeps that name even if it is a link to one of another name."""
+    file = base / Path(path).expanduser()
+    return file.parent.resolve() / file.name

@@ -7,21 +7,22 @@ from collections.abc import Mapping
 from ventoy_kit.fleet.hooks import HookSpec, parse_hook
 from ventoy_kit.gather import codes
 from ventoy_kit.hardware.profiles import parse_profiles
+from ventoy_kit.images.catalog import CatalogEntry, parse_catalog
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.report import Place, Report
 
 Tree = Mapping[str, Mapping[str, bytes]]
 """Files by folder and name; files directly in the root under the key ''."""
 
-OVERRIDABLE = ("answer_files", "hooks", "bios_profiles")
+OVERRIDABLE = ("answer_files", "hooks", "bios_profiles", "catalog")
 
 
 def make_library(shipped: Mapping[str, Tree], own: Mapping[str, Tree]) -> tuple[Library, Report]:
     """Parse the data folders.
 
     Args:
-        shipped: trees of the kit by folder name: answer_files, hooks, bios_profiles, boot_overlay.
-        own: trees of the first three found beside the fleet file.
+        shipped: trees of the kit by folder name: those of OVERRIDABLE, and boot_overlay.
+        own: trees of the former found beside the fleet file.
 
     Returns:
         The library, without what is broken, and findings about the broken and a note for each override.
@@ -30,6 +31,7 @@ def make_library(shipped: Mapping[str, Tree], own: Mapping[str, Tree]) -> tuple[
     text = {
         name: _decode(name, _overlay(name, shipped[name], own.get(name, {}), report), report)
         for name in shipped
+        if name != "catalog"
     }
     hooks: dict[str, HookSpec] = {}
     for name, files in sorted(text["hooks"].items()):
@@ -51,7 +53,26 @@ def make_library(shipped: Mapping[str, Tree], own: Mapping[str, Tree]) -> tuple[
     families = {
         name: files for name, files in text["answer_files"].items() if name and not name.startswith("_")
     }
-    return Library(hooks, profiles, families, boot, text["hooks"].get("_runner", {})), report
+    catalog, certificates = _catalog(shipped.get("catalog", {}), own.get("catalog", {}), report)
+    runner = text["hooks"].get("_runner", {})
+    return Library(hooks, profiles, families, boot, runner, catalog, certificates), report
+
+
+def _catalog(
+    shipped: Tree, own: Tree, report: Report
+) -> tuple[Mapping[str, CatalogEntry], Mapping[str, bytes]]:
+    """The image catalog: every file of the user takes the place of the shipped file of that name, and of no other."""
+    merged = _overlay("catalog", {"": shipped.get("", {})}, {"": own.get("", {})}, report)
+    entries = _decode("catalog", {"": _yaml(merged.get("", {}))}, report)[""]
+    catalog, found = parse_catalog(
+        {name.removesuffix(".yaml"): (f"catalog/{name}", text) for name, text in entries.items()}
+    )
+    report.extend(found)
+    return catalog, {**shipped.get("keys", {}), **own.get("keys", {})}
+
+
+def _yaml(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {name: data for name, data in files.items() if name.endswith(".yaml")}
 
 
 def _overlay(root: str, shipped: Tree, own: Tree, report: Report) -> Tree:

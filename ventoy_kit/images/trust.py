@@ -36,7 +36,8 @@ class Evidence:
         sums: the checksum file, read from the very bytes that `signatures` were verified against; or None.
         locked: the image's entry in the lock, or None.
         trust: what the fleet file demands.
-        updating: whether the user asked to move the lock (`fetch --update`).
+        updating: whether the user asked to move the lock (`fetch --update`), which accepts other bytes and never goes
+            back.
         now: the clock.
         path: the image's place in the fleet file.
     """
@@ -92,9 +93,14 @@ def judge(evidence: Evidence) -> tuple[Verdict | None, Report]:
                 evidence.sums, entry.listed_name(evidence.release), evidence.received, path=evidence.path
             )
         )
-    locked = None if evidence.updating else evidence.locked
+    locked = evidence.locked
     report.extend(judge_history(evidence.request, evidence.release, accepted, locked, path=evidence.path))
-    if locked is not None and locked.release == evidence.release and locked.download is not None:
+    if (
+        not evidence.updating
+        and locked is not None
+        and locked.release == evidence.release
+        and locked.download is not None
+    ):
         report.extend(judge_locked(evidence.image, evidence.received, locked.download, path=evidence.path))
     if report.has_errors:
         return None, report

@@ -38,11 +38,11 @@ def _image(name: str, title: str | None, iso: IsoFile, *, used: bool) -> ImagePl
     return ImagePlan(
         id=name,
         title=title or _menu_title(iso.facts.title),
-        file_name=iso.path.name,
+        file_name=iso.file_name,
         facts=iso.facts,
         sha256=iso.sha256,
         delivery="overlay" if used else "none",
-        origin="stand-in, cannot boot" if iso.facts.stand_in else "local file, signature not checked",
+        origin="stand-in, cannot boot" if iso.facts.stand_in else iso.origin,
     )
 
 

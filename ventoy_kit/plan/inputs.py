@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from ventoy_kit.fleet.hooks import HookSpec
 from ventoy_kit.hardware.profiles import BiosProfile
+from ventoy_kit.images.catalog import CatalogEntry
 from ventoy_kit.images.facts import IsoFacts
 
 
@@ -21,6 +22,8 @@ class Library:
         families: files of each answer family by family and file name.
         boot: files of the boot overlay by name; never the user's, since they decide what may be wiped.
         runner: files of the first-boot runner by name.
+        catalog: entries of the image catalog by id.
+        certificates: files of the catalog's `keys/` folder by name, as they are.
     """
 
     hooks: Mapping[str, HookSpec]
@@ -28,15 +31,32 @@ class Library:
     families: Mapping[str, Mapping[str, str]]
     boot: Mapping[str, str]
     runner: Mapping[str, str]
+    catalog: Mapping[str, CatalogEntry] = field(default_factory=dict)
+    certificates: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class IsoFile:
-    """An ISO file on this host: where it lies, what it is, and the SHA-256 of its bytes (64 hex digits)."""
+    """An ISO file on this host.
+
+    Attributes:
+        path: where it lies.
+        facts: what it is.
+        sha256: digest of its bytes, 64 hex digits.
+        origin: where its bytes come from and how they were proved, as manifests record it.
+        name: the name that it has on the stick; that of the path if empty.
+    """
 
     path: PurePath
     facts: IsoFacts
     sha256: str
+    origin: str = "local file, unverified"
+    name: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """Its name on the stick."""
+        return self.name or self.path.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,16 +22,22 @@ PRODUCTS = ("proxmox-ve", "proxmox-backup-server", "proxmox-mail-gateway", "debi
 FILESYSTEMS = {"proxmox": ("ext4", "xfs", "zfs", "btrfs"), "debian": ("ext4", "xfs", "btrfs")}
 
 
-def check_plan(fleet: Fleet, isos: Mapping[str, IsoFacts], hooks: Mapping[str, HookSpec]) -> Report:
+def check_plan(
+    fleet: Fleet,
+    isos: Mapping[str, IsoFacts],
+    hooks: Mapping[str, HookSpec],
+    locked: Mapping[str, str] | None = None,
+) -> Report:
     """Check the fleet against its images.
 
     Args:
         fleet: a fleet without errors of its own.
         isos: what each image is, by id; images that could not be read are absent and have findings already.
         hooks: hooks at hand, by name.
+        locked: file names of those images that are fetched, by id, as far as they are known.
     """
     report = Report()
-    report.extend(_file_names(fleet))
+    report.extend(_file_names(fleet, locked or {}))
     members = 0
     for name, node in fleet.nodes.items():
         at: Path = ("nodes", name)
@@ -44,15 +50,14 @@ def check_plan(fleet: Fleet, isos: Mapping[str, IsoFacts], hooks: Mapping[str, H
         members += facts.product == "proxmox-ve"
     for image, facts in isos.items():
         if any((n.install.image or fleet.defaults.image) == image for n in fleet.nodes.values()):
-            report.extend(_automation(image, facts))
+            report.extend(_automation(image, facts, ("images", image, fleet.images[image].source)))
     if len(isos) == len(fleet.images):
         report.extend(_votes(fleet, members))
     return report
 
 
-def _automation(image: str, facts: IsoFacts) -> Iterator[Finding]:
+def _automation(image: str, facts: IsoFacts, path: Path) -> Iterator[Finding]:
     """Whether an image that nodes install from can do that."""
-    path: Path = ("images", image, "path")
     if facts.family is None or facts.product is None:
         yield codes.NO_FAMILY.finding(
             f"`{facts.title}` cannot install unattended",
@@ -65,11 +70,13 @@ def _automation(image: str, facts: IsoFacts) -> Iterator[Finding]:
     yield from derive_toolbox_menu(facts, path=path)[1]
 
 
-def _file_names(fleet: Fleet) -> Iterator[Finding]:
+def _file_names(fleet: Fleet, locked: Mapping[str, str]) -> Iterator[Finding]:
     seen: dict[str, str] = {}
     for image, spec in fleet.images.items():
-        name = PurePath(spec.path).name
-        path: Path = ("images", image, "path")
+        name = PurePath(spec.path).name if spec.path is not None else locked.get(image)
+        if name is None:
+            continue
+        path: Path = ("images", image, spec.source)
         if not SAFE_NAME.fullmatch(name):
             yield codes.FILE_NAME.finding(
                 f"`{name}` is not a safe file name", "Rename the file as its vendor names it.", path=path
