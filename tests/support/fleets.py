@@ -117,7 +117,7 @@ def check(data: bytes) -> tuple[Fleet | None, Report]:
         return None, report if marked is None else report.located(marked.locate)
     known = library()
     report.extend(check_fleet(fleet, hooks=known.hooks, models=known.profiles))
-    isos = {name: iso(PurePath(image.path).name).facts for name, image in fleet.images.items()}
+    isos = {name: iso(PurePath(image.path or "").name).facts for name, image in fleet.images.items()}
     report.extend(f for f in check_plan(fleet, isos, known.hooks) if f.rule.code not in ("VK-I14", "VK-I15"))
     assert marked is not None
     return fleet, report.located(marked.locate)
@@ -128,7 +128,7 @@ def plan_of(data: bytes, root_hash: str = READY_HASH) -> Plan:
     fleet, report = check(data)
     assert fleet is not None, list(report)
     assert not report.has_errors, list(report)
-    isos = {name: iso(PurePath(image.path).name) for name, image in fleet.images.items()}
+    isos = {name: iso(PurePath(image.path or "").name) for name, image in fleet.images.items()}
     return compose(fleet, Inputs(library(), isos, dict.fromkeys(fleet.secrets, root_hash)))
 
 

@@ -69,7 +69,7 @@ def build(file: Path, host: Host, *, dry_run: bool = False, offline: bool = Fals
 
         told = fetch_images(workspace, host, workspace.images.missing).report
         workspace = load_workspace(file, host)
-    told.extend(workspace.images.blocking)
+    workspace = workspace.demanding_images()
     if workspace.fleet is None or workspace.report.has_errors or told.has_errors:
         return Outcome("build", workspace.located(told))
     problem = unwritable(workspace.base)

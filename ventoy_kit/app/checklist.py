@@ -32,17 +32,14 @@ def checklist(file: Path, nodes: Sequence[str], form: Format, host: Host) -> Out
         form: plain text (pages parted by form feeds) or Markdown.
         host: effects.
     """
-    workspace = load_workspace(file, host)
+    workspace = load_workspace(file, host).demanding_images()
     if workspace.fleet is None or workspace.report.has_errors:
         return Outcome("checklist", workspace.located())
     found = Report(
         [
-            *workspace.images.blocking,
-            *(
-                unknown(codes.NO_SUCH_NODE, "node", name, workspace.fleet.nodes, ("nodes",))
-                for name in nodes
-                if name not in workspace.fleet.nodes
-            ),
+            unknown(codes.NO_SUCH_NODE, "node", name, workspace.fleet.nodes, ("nodes",))
+            for name in nodes
+            if name not in workspace.fleet.nodes
         ]
     )
     report = workspace.located(found)

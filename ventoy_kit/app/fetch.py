@@ -59,7 +59,8 @@ def fetch(
     fleet = workspace.fleet
     if fleet is None:
         return Outcome("fetch", workspace.located())
-    report = Report([f for f in workspace.report if f.rule.code.startswith("VK-J") and not _is_missing(f)])
+    report = Report([f for f in workspace.images.report if not _is_missing(f)])
+    report.extend(f for f in workspace.report if f.severity == "error" and _of_catalog(f))
     for name in (*images, *update):
         if name not in fleet.images:
             report.add(unknown(codes.NO_SUCH_IMAGE, "image", name, fleet.images, ("images",)))
@@ -181,6 +182,10 @@ def workspace_path(workspace: Workspace, name: str) -> bool:
 
 def _is_missing(finding: Finding) -> bool:
     return finding.rule is fetch_codes.NOT_FETCHED
+
+
+def _of_catalog(finding: Finding) -> bool:
+    return finding.place is not None and finding.place.file.startswith("catalog/")
 
 
 def _located(workspace: Workspace, report: Report) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ventoy_kit.app.host import Host
-from ventoy_kit.app.local_proof import FreshDigests, prove_local
+from ventoy_kit.app.local_proof import FreshDigests, LocalProof, prove_local
 from ventoy_kit.app.outcome import Heading, Outcome, Table
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge.cache import Content
@@ -18,7 +18,8 @@ from ventoy_kit.payload.model import Manifest
 from ventoy_kit.report import Finding, Place, Report, Severity
 from ventoy_kit.stick.reconcile import TEMPORARY, manifest_path
 
-Row = tuple[str, str, str]
+Row = tuple[str, str, str, str]
+"""Name, file, state, and where the bytes come from."""
 
 
 def verify_images(file: Path, host: Host) -> Outcome:
@@ -36,7 +37,7 @@ def verify_images(file: Path, host: Host) -> Outcome:
         content = Content.MISSING if pinned is None else host.cache.verify(pinned.sha256, host.progress)
         state = str(content)
         if pinned is not None and content is Content.RIGHT:
-            rows.append((want.image, pinned.file, origin_of(pinned)))
+            rows.append((want.image, pinned.file, state, origin_of(pinned)))
             continue
         if pinned is not None and content is Content.WRONG:
             report.add(
@@ -46,7 +47,7 @@ def verify_images(file: Path, host: Host) -> Outcome:
                     path=want.path,
                 )
             )
-        rows.append((want.image, pinned.file if pinned else want.request, state))
+        rows.append((want.image, pinned.file if pinned else want.request, state, ""))
     report.extend(f for f in workspace.images.blocking if not _told(report, f.path))
     proofs, found = prove_local(workspace, host, known_digests=FreshDigests(host.progress))
     report.extend(found)
@@ -55,10 +56,14 @@ def verify_images(file: Path, host: Host) -> Outcome:
     )
     bad = {f.path[1] for f in found if f.severity is Severity.ERROR and f.path and len(f.path) > 1}
     rows += [
-        (name, workspace.images.files[name].name, "BAD" if name in bad else proof.origin)
+        (name, workspace.images.files[name].name, "wrong" if name in bad else _proved(proof), proof.origin)
         for name, proof in sorted(proofs.items())
     ]
     return _outcome(workspace, report, "Images of the fleet", rows)
+
+
+def _proved(proof: LocalProof) -> str:
+    return "not verified" if proof.state == "none" else "right"
 
 
 def _told(report: Report, path: object) -> bool:
@@ -113,7 +118,7 @@ def _staged(workspace: Workspace, stick: OpenStick, fleet: str, host: Host) -> t
         size = files.size(entry.path)
         if size is None:
             report.add(_differs(entry.path, "it is not there", "Stage again."))
-            rows.append((entry.path, "missing", entry.origin))
+            rows.append((entry.path, entry.path, "missing", entry.origin))
             continue
         host.progress.start(f"reading {entry.path}", size)
         actual = files.sha256(entry.path, host.progress)
@@ -129,7 +134,7 @@ def _staged(workspace: Workspace, stick: OpenStick, fleet: str, host: Host) -> t
                 "Do not boot it; run `ventoy-kit stage --recheck`, and replace the stick if it happens again."
             )
             report.add(_differs(entry.path, f"it has SHA-256 {actual}, but {' and '.join(wrong)}", remedy))
-        rows.append((entry.path, "BAD" if wrong else "right", entry.origin))
+        rows.append((entry.path, entry.path, "wrong" if wrong else "right", entry.origin))
     return rows, report
 
 
@@ -139,7 +144,10 @@ def _differs(path: str, what: str, remedy: str) -> Finding:
 
 def _outcome(workspace: Workspace, report: Report, title: str, rows: list[Row]) -> Outcome:
     located = report.located(workspace.marked.locate) if workspace.marked is not None else report
-    result = {"images": [dict(zip(("name", "file", "state"), row, strict=True)) for row in rows]}
+    result = {"images": [dict(zip(("name", "file", "state", "origin"), row, strict=True)) for row in rows]}
     return Outcome(
-        "image verify", located, result, [Heading(title), Table(("", "file", "state"), tuple(rows))]
+        "image verify",
+        located,
+        result,
+        [Heading(title), Table(("image", "file", "state", "where from"), tuple(rows))],
     )

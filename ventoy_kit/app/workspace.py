@@ -18,6 +18,7 @@ from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.gather import codes
 from ventoy_kit.gather.isos import inspect_isos
 from ventoy_kit.gather.library import OVERRIDABLE, make_library
+from ventoy_kit.images import fetch_codes
 from ventoy_kit.images.facts import IsoFacts
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.rules import check_plan
@@ -54,6 +55,11 @@ class Workspace:
     def base(self) -> Path:
         """Folder of the fleet file; relative paths in it start here."""
         return self.file.parent
+
+    def demanding_images(self) -> Workspace:
+        """The same for a command that cannot do without an image: the notes of missing ones are errors."""
+        others = [f for f in self.report if f.rule is not fetch_codes.NOT_FETCHED]
+        return replace(self, report=Report([*others, *self.images.blocking]))
 
     def located(self, *more: Report) -> Report:
         """All findings so far, and those of `more`, with places in the fleet file."""
