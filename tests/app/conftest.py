@@ -14,7 +14,8 @@ def _starter(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def cli(capsys, monkeypatch) -> Cli:
+def cli(capsys, monkeypatch, tmp_path) -> Cli:
+    monkeypatch.setenv("VENTOY_KIT_CACHE", str(tmp_path / "cache"))
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     return Cli(capsys)

@@ -671,6 +671,19 @@ class TestLocalFiles:
         (found,) = (f for f in cli.json("build").envelope["findings"] if f["rule"] == "VK-J18")
         assert "its name is not the vendor's" in found["message"]
 
+    def test_inspect_says_the_state_of_the_signature(self, local, vendor, cli, monkeypatch):
+        from ventoy_kit.app import info
+        from ventoy_kit.app.workspace import load_library as plain
+
+        monkeypatch.setattr(info, "load_library", lambda host, _base: plain(host, local.parent))
+        path = str(local / name("9.1-1"))
+        assert cli.json("image", "inspect", path).result["images"][path]["verified"] == "none"
+        self.beside(local, vendor)
+        assert cli.json("image", "inspect", path).result["images"][path]["verified"] == "signature"
+        assert f"good, by {vendor.key.fingerprint}" in cli("image", "inspect", path).out
+        (local / name("9.1-1")).write_bytes(FLIPPED)
+        assert errors(cli.json("image", "inspect", path)) == ["VK-J10"]
+
     def test_fetch_brings_the_certificate(self, local, vendor, cli):
         self.beside(local, vendor)
         catalog(local.parent, vendor)

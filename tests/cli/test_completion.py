@@ -51,6 +51,10 @@ class TestShells:
         assert complete(fleet, shell, "ventoy-kit checklist no") == ["node1"]
         assert complete(fleet, shell, "ventoy-kit checklist x") == []
 
+    def test_images(self, fleet, shell):
+        assert complete(fleet, shell, "ventoy-kit fetch prox") == ["proxmox-ve"]
+        assert complete(fleet, shell, "ventoy-kit fetch --update p") == ["proxmox-ve"]
+
     def test_rules(self, fleet, shell):
         found = complete(fleet, shell, "ventoy-kit check --explain vk-z0")
         assert found[:2] == ["VK-Z01", "VK-Z02"]

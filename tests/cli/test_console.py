@@ -4,6 +4,7 @@ import io
 import os
 import pty
 import subprocess
+import threading
 
 import pytest
 
@@ -131,3 +132,32 @@ class TestProgress:
         progress.done()
         progress.done()
         assert progress.bar is None
+
+    def test_lines_of_one_board_are_shown_together_and_end_with_the_last(self):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        board = ConsoleProgress(quiet=False, stream=Terminal())
+        lines = [board.line() for _ in range(8)]
+        together = threading.Barrier(len(lines))
+
+        def work(line):
+            together.wait()
+            line.start("x", 0)
+            shown = line.bar
+            for _ in range(50):
+                line.advance(1)
+            together.wait()
+            bars.append(shown)
+            line.done()
+
+        bars: list[object] = []
+        threads = [threading.Thread(target=work, args=(line,)) for line in lines]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(bars) == 8
+        assert len({id(bar) for bar in bars}) == 1
+        assert board.bars.shown is None

@@ -23,8 +23,11 @@ CALLS = {
     "checklist": ["checklist"],
     "demo": ["demo", "{stick}/demo"],
     "doctor": ["doctor"],
+    "fetch": ["fetch", "--offline"],
     "hooks list": ["hooks", "list"],
     "image inspect": ["image", "inspect", ISO],
+    "image list": ["image", "list"],
+    "image verify": ["image", "verify"],
     "init": ["init", "{stick}/new"],
     "schema": ["schema"],
     "stage": ["stage", "{stick}", "--yes"],
@@ -37,7 +40,9 @@ REFUSED = {
     "check": ["check", "-f", "absent.yaml"],
     "checklist": ["checklist", "nobody"],
     "demo": ["demo", "."],
+    "fetch": ["fetch", "nobody"],
     "image inspect": ["image", "inspect", "fleet.yaml"],
+    "image verify": ["image", "verify", "{stick}"],
     "init": ["init", "."],
     "stage": ["stage", "/dev/null", "--yes"],
     "status": ["status", "/dev/null"],
@@ -146,8 +151,11 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         "checklist": "ventoy_kit.app.checklist.checklist",
         "demo": "ventoy_kit.app.demo.demo",
         "doctor": "ventoy_kit.app.doctor.doctor",
+        "fetch": "ventoy_kit.app.fetch.fetch",
         "hooks list": "ventoy_kit.app.info.hooks_list",
         "image inspect": "ventoy_kit.app.info.inspect_images",
+        "image list": "ventoy_kit.app.image_list.image_list",
+        "image verify": "ventoy_kit.app.image_verify.verify_images",
         "init": "ventoy_kit.app.start.init",
         "schema": "ventoy_kit.app.info.schema",
         "stage": "ventoy_kit.app.stage.stage",
@@ -188,7 +196,7 @@ def test_wrong_usage_is_2_and_says_what_was_meant(fleet, cli, args, said):
 
 
 def test_a_mistake_of_the_kit_is_3_and_never_looks_like_a_finding(fleet, cli, monkeypatch):
-    monkeypatch.setattr("ventoy_kit.app.check.check", lambda *_: 1 / 0)
+    monkeypatch.setattr("ventoy_kit.app.check.check", lambda *_, **__: 1 / 0)
     ran = cli("check", "--json")
     assert (ran.code, ran.out) == (3, "")
     assert "ZeroDivisionError" in ran.err
@@ -196,7 +204,7 @@ def test_a_mistake_of_the_kit_is_3_and_never_looks_like_a_finding(fleet, cli, mo
 
 
 def test_ctrl_c_is_3(fleet, cli, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ventoy_kit.app.check.check", stop)

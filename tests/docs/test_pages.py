@@ -18,7 +18,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # Other pages of the project that readers are sent to.
 MORE = [
     p
-    for folder in ("hooks", "answer_files", "bios_profiles", "boot_overlay")
+    for folder in ("hooks", "answer_files", "bios_profiles", "boot_overlay", "catalog")
     for p in (ROOT / folder).rglob("*.md")
 ]
 FORBIDDEN = re.compile(
@@ -27,7 +27,6 @@ FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 NOT_THERE = {
-    "fetch",
     "reimage",
     "disarm",
     "unstage",

@@ -37,11 +37,15 @@ MODULES = {
     "jinja2": "templates of answers",
     "passlib": "password hashes",
     "pycdlib": "looking into ISO files",
+    "platformdirs": "finding the cache",
     "pydantic": "checking the fleet file",
+    "pysequoia": "verifying signatures",
     "pyudev": "finding the stick",
+    "requests": "fetching images",
     "rich": "tables and progress",
     "ruamel.yaml": "reading the fleet file",
-    "tomli_w": "writing answer files",
+    "tenacity": "fetching over unsteady lines",
+    "tomli_w": "writing answer files and the lock",
 }
 
 

@@ -157,6 +157,8 @@ def _write_lock(
 ) -> tuple[Lock, Lock]:
     """Read the lock again, since another run may have written it meanwhile, and lay the new entries over it."""
     file = workspace.file
+    if not got and not workspace.images.lock.images:
+        return workspace.images.lock, workspace.images.lock
     with host.cache.part(f"lock of {lock_path(file).resolve()}"):
         before, problems = load_lock(file, host)
         if problems.has_errors:

@@ -149,7 +149,7 @@ class ImageFetcher:
                 read_signatures(proof.content or b"", proof.signature, certificates),
                 tuple(read_certificate(c) for c in certificates),
                 "checksums",
-                self.host.now(),
+                self.host.clock(),
                 path=want.path,
             )
             report.extend(found)
@@ -228,7 +228,7 @@ class ImageFetcher:
                 locked=offer.locked,
                 trust=want.trust,
                 updating=offer.updating,
-                now=self.host.now(),
+                now=self.host.clock(),
                 path=want.path,
             )
         )

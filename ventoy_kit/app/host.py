@@ -48,7 +48,7 @@ class Host:
     progress: Progress = field(default_factory=_Silent)
     board: ProgressBoard = field(default_factory=_SilentBoard)
     data: Path = field(default_factory=data_root)
-    now: Callable[[], datetime] = utc_now
+    clock: Callable[[], datetime] = utc_now
 
     @property
     def cache(self) -> Cache:

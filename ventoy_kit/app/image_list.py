@@ -55,7 +55,7 @@ def image_list(file: Path, host: Host) -> Outcome:
         for name, entry in library.catalog.items()
     )
     usage = host.cache.usage()
-    dead = host.cache.dead_parts(14, host.now().timestamp())
+    dead = host.cache.dead_parts(14, host.clock().timestamp())
     lines = [f"{usage.files} images, {format_size(usage.bytes)}, in {host.cache.root}"]
     if usage.parts:
         lines.append(f"{usage.parts} unfinished downloads, {format_size(usage.part_bytes)}")

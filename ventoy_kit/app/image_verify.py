@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.local_proof import FreshDigests, LocalProof, prove_local
-from ventoy_kit.app.outcome import Heading, Outcome, Table
+from ventoy_kit.app.outcome import Block, Heading, Outcome, Table
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge.cache import Content
 from ventoy_kit.edge.devices import Devices
@@ -145,9 +145,6 @@ def _differs(path: str, what: str, remedy: str) -> Finding:
 def _outcome(workspace: Workspace, report: Report, title: str, rows: list[Row]) -> Outcome:
     located = report.located(workspace.marked.locate) if workspace.marked is not None else report
     result = {"images": [dict(zip(("name", "file", "state", "origin"), row, strict=True)) for row in rows]}
-    return Outcome(
-        "image verify",
-        located,
-        result,
-        [Heading(title), Table(("image", "file", "state", "where from"), tuple(rows))],
-    )
+    table = Table(("image", "file", "state", "where from"), tuple(rows))
+    blocks: list[Block] = [] if located.has_errors else [Heading(title), table]
+    return Outcome("image verify", located, result, blocks)

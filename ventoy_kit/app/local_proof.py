@@ -153,7 +153,7 @@ class Prover:
             read_signatures(covered, signature, usable),
             tuple(read_certificate(c) for c in usable),
             signed,
-            self.host.now(),
+            self.host.clock(),
             path=path,
         )
 

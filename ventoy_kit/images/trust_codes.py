@@ -70,7 +70,7 @@ ROLLBACK_DATE = Rule(
 )
 ROLLBACK_RELEASE = Rule(
     "VK-J12",
-    "`latest` and series do not go back",
+    "A request for `latest` or a series does not go back",
     "fleet.lock holds a newer release that fits the request as well. To go back on purpose, name the older release.",
 )
 CHECKSUM_REFUSED = Rule(
