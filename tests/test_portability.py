@@ -42,7 +42,11 @@ sys.exit(run(sys.argv[1:]))
 
 def elsewhere(cwd: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, *args], cwd=cwd, env=environment(), capture_output=True, text=True
+        [sys.executable, "-c", ELSEWHERE, *args],
+        cwd=cwd,
+        env=environment(VENTOY_KIT_CACHE=str(cwd / "cache")),
+        capture_output=True,
+        text=True,
     )
 
 
@@ -72,6 +76,9 @@ def test_the_modules_are_really_gone(tmp_path):
         ["hooks", "list"],
         ["demo", "demo"],
         ["image", "inspect", "iso/STAND-IN-proxmox-ve_9.1-1.iso"],
+        ["image", "list"],
+        ["image", "verify"],
+        ["fetch", "--offline"],
     ],
 )
 def test_a_command_that_needs_no_device(folders, args):

@@ -24,8 +24,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import platformdirs
-
 from ventoy_kit.edge.files import make_folder, remove_file, storage_error, sync_folder, write_atomic
 from ventoy_kit.edge.partfile import BLOCK, note_of, read_note
 from ventoy_kit.errors import StorageError
@@ -41,11 +39,11 @@ POLL = 0.2
 def cache_folder(environment: Environment) -> Path:
     """Where the cache lies: VENTOY_KIT_CACHE, else the user's cache folder as the system has it."""
     own = environment.get("VENTOY_KIT_CACHE")
-    return (
-        Path(own).expanduser().absolute()
-        if own
-        else platformdirs.user_cache_path("ventoy-kit", appauthor=False)
-    )
+    if own:
+        return Path(own).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_cache_path("ventoy-kit", appauthor=False)
 
 
 class Content(StrEnum):
