@@ -28,7 +28,7 @@ for name in ("geteuid", "getuid", "getegid", "getgid", "fork", "posix_fadvise", 
              "setsid", "killpg", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "mkfifo", "getgroups"):
     if hasattr(os, name):
         delattr(os, name)
-import sysconfig, zoneinfo  # before the platform changes: Python's own files for another one are not here
+import sysconfig, urllib.request, zoneinfo  # before the platform changes: Python's own files for another one are not here
 import signal
 for name in ("SIGKILL", "SIGHUP", "SIGUSR1", "SIGALRM", "pthread_sigmask", "sigwait", "setitimer"):
     if hasattr(signal, name):
