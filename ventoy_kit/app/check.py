@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ventoy_kit.app.host import Host
-from ventoy_kit.app.outcome import Block, Document, Heading, Next, Outcome, Table
+from ventoy_kit.app.outcome import Block, Document, Heading, Next, Outcome, Table, counted
 from ventoy_kit.app.rulebook import RULES
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.fleet.schema import Fleet
@@ -72,7 +72,9 @@ def _blocks(workspace: Workspace, fleet: Fleet) -> list[Block]:
         for name, facts in sorted(workspace.isos.items())
     )
     return [
-        Heading(f"{fleet.title or fleet.fleet}: {len(fleet.nodes)} nodes, {len(fleet.images)} images"),
+        Heading(
+            f"{fleet.title or fleet.fleet}: {counted(len(fleet.nodes), 'node')}, {counted(len(fleet.images), 'image')}"
+        ),
         wipe_table(fleet),
         Table(("image", "what it is", ""), images),
         Next((f"ventoy-kit build{_fleet_option(workspace.file)}",)),
