@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import random
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from ventoy_kit.edge.cache import Cache, Content, cache_folder, is_plain_name
 from ventoy_kit.edge.partfile import PartFile, Source, note_of
 from ventoy_kit.errors import StorageError
 
-BODY = os.urandom(300_000)
+BODY = random.Random(1).randbytes(300_000)
 SHA = hashlib.sha256(BODY).hexdigest()
 NAME = "debian-13.1.0-amd64-netinst.iso"
 
