@@ -5,12 +5,17 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Started in the background, a shell's child ignores Ctrl-C, and so would everything that tests start and stop by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # `make soak` sets the variable: the same tests, many more examples.
 settings.register_profile("test", deadline=None)
