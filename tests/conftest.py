@@ -5,12 +5,17 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Started in the background, a shell's child ignores Ctrl-C, and so would everything that tests start and stop by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # `make soak` sets the variable: the same tests, many more examples.
 settings.register_profile("test", deadline=None)
@@ -83,10 +88,9 @@ def netboot_package(package_root: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no fleet, secret or colour setting of whoever runs them."""
     for name in list(os.environ):
         if name.startswith(("VENTOY_KIT_FLEET", "ALLIANCE_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("NO_COLOR", "1")
-    yield

@@ -5,8 +5,13 @@ import sys
 
 
 def _stop(_number: int, _frame: object) -> None:
-    """End like after an error, so that what was mounted is unmounted (the default action would not)."""
-    sys.exit(3)
+    """End like after Ctrl-C, so that what was mounted is unmounted.
+
+    The default action would not, and code that must not be cut in half holds Ctrl-C back.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start background jobs
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.raise_signal(signal.SIGINT)
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
 """`stage` and `status` onto folders, disk images and a block device, through the command line."""
 
 import contextlib
-import fcntl
 import json
 import os
 import pty
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -166,18 +166,26 @@ class TestFolder:
         assert cli.json("stage", stick, "--yes").result["steps"] == []
 
 
+# In a program of its own: code between fork and exec can hang in a process with threads, as pytest's workers are.
+WITH_TERMINAL = """
+import fcntl, os, signal, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C reaches it
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
 def on_terminal(args: list[str | Path], cwd: Path, answer: bytes) -> tuple[str, int]:
     """Runs a command on a pseudo-terminal and answers its question; what was shown, and the exit code."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        command(*args),
+        [sys.executable, "-c", WITH_TERMINAL, *command(*args)],
         cwd=cwd,
         env=environment(TERM="xterm", COLUMNS="200"),
         stdin=follower,
         stdout=follower,
         stderr=follower,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, 0x540E, 0),  # noqa: PLW1509 - TIOCSCTTY, so that Ctrl-C reaches it
     )
     os.close(follower)
     said = b""

@@ -173,7 +173,8 @@ def test_stopped_on_a_disk_image_it_leaves_no_mount_and_no_loop_device(large, tm
 
 @pytest.mark.needs_root
 @pytest.mark.needs_tool("mkfs.exfat", "mkfs.fat", "blkid", "losetup", "mount.exfat-fuse")
-def test_stopped_by_ctrl_c_while_it_mounts_it_leaves_no_mount(built, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_it_mounts_it_leaves_no_mount(built, tmp_path, number):
     """The driver has mounted and has not ended yet: the moment in which a mount is lost most easily."""
     driver = shutil.which("mount.exfat-fuse", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     slow = tmp_path / "bin/mount.exfat-fuse"
@@ -188,7 +189,7 @@ def test_stopped_by_ctrl_c_while_it_mounts_it_leaves_no_mount(built, tmp_path):
         stderr=subprocess.PIPE,
     )
     wait_for(lambda: "/ventoy-kit-" in Path("/proc/self/mountinfo").read_text(), process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 3, said
     nothing_is_left()

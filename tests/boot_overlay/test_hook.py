@@ -207,7 +207,7 @@ def test_a_refusal_that_no_later_step_can_show_goes_to_the_console(root: Scratch
     run_private(code, root)
     shown = console.close()
     assert "VK-B08" in shown
-    assert "What to do: Use the release" in shown
+    assert "What to do: Use a release" in shown
 
 
 class TestDebian:

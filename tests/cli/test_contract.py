@@ -12,6 +12,7 @@ from tests.app.workspaces import ISO, Cli, command, environment, separate
 from ventoy_kit import __version__
 from ventoy_kit.cli import COMMANDS, run
 from ventoy_kit.cli import cli as group
+from ventoy_kit.cli.console import CHANGING
 from ventoy_kit.errors import StorageError
 
 FINDING = {"rule", "severity", "message", "remedy", "file", "line", "column", "path"}
@@ -123,7 +124,7 @@ def test_findings_go_to_stderr_with_rule_and_remedy(built, stick, cli, name):
     assert "  rule: " in ran.err
     assert "  why:  " not in ran.err
     assert "  why:  " in cli(*filled(REFUSED[name], stick), "--verbose").err
-    assert ran.err.rstrip().endswith("nothing was changed")
+    assert ran.err.rstrip().endswith("nothing was changed") == (name.split()[0] in CHANGING)
 
 
 @pytest.mark.parametrize("name", ["build", "stage", "check", "checklist", "schema"])

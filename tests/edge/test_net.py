@@ -191,7 +191,9 @@ def test_a_server_given_name_is_no_local_path(server, downloader, part):
         exchange.send(BODY)
 
     before = set(part.parent.parent.rglob("*"))
-    get(downloader, part, server.put("/..%2f..%2fevil.iso", behave))
+    server.put("/get?file=../../evil.iso", behave)
+    url = server.put("/x%2F..%2F..%2Fevil.iso", redirect(server.url("/get?file=../../evil.iso")))
+    get(downloader, part, url)
     assert set(part.parent.parent.rglob("*")) - before == {part, note_of(part)}
 
 
@@ -610,9 +612,11 @@ def test_downloads_at_the_same_time_do_not_count_on_the_same_room(server, downlo
     other = part.with_name("y.part")
 
     def late():
-        while not part.exists() or part.stat().st_size < 500_000:
-            time.sleep(0.01)
         try:
+            for _ in range(500):
+                if part.exists() and part.stat().st_size > 200_000:
+                    break
+                time.sleep(0.01)
             return get(downloader, other, server.put("/2", honest(ISO)))
         finally:
             server.ended.set()
@@ -620,7 +624,7 @@ def test_downloads_at_the_same_time_do_not_count_on_the_same_room(server, downlo
     _, refused = downloader.download_all([lambda: get(downloader, part, first), late])
     assert isinstance(refused, NoSpaceError)
     assert refused.needed == len(BODY)
-    assert refused.free < 1_600_000
+    assert refused.free < 1_500_000
 
 
 @pytest.mark.needs_root
@@ -813,7 +817,7 @@ def test_memory_is_constant(server, tmp_path):
 
     for _ in range(count):
         digest.update(block)
-    script = CHILD + "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, flush=True)"
+    script = CHILD + "print(*[l for l in open('/proc/self/status') if l.startswith('VmHWM')])"
     run = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "cache"), digest.hexdigest(), server.put("/x", behave)],
         capture_output=True,
@@ -821,7 +825,7 @@ def test_memory_is_constant(server, tmp_path):
         cwd=Path(__file__).parents[2],
         check=True,
     )
-    assert int(run.stdout.split()[-1]) < 100 * 1024
+    assert int(run.stdout.split()[-2]) < 100 * 1024
 
 
 def test_the_note_says_where_the_bytes_come_from(server, downloader, part):

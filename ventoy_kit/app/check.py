@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.local_proof import prove_local
-from ventoy_kit.app.outcome import Block, Document, Heading, Next, Outcome, Table
+from ventoy_kit.app.outcome import Block, Document, Heading, Next, Outcome, Table, counted
 from ventoy_kit.app.rulebook import RULES
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.fleet.schema import Fleet
@@ -90,7 +90,9 @@ def _blocks(workspace: Workspace, fleet: Fleet) -> list[Block]:
         (want.image, f"{want.entry.title} {want.request}", "not fetched") for want in workspace.images.missing
     )
     return [
-        Heading(f"{fleet.title or fleet.fleet}: {len(fleet.nodes)} nodes, {len(fleet.images)} images"),
+        Heading(
+            f"{fleet.title or fleet.fleet}: {counted(len(fleet.nodes), 'node')}, {counted(len(fleet.images), 'image')}"
+        ),
         wipe_table(fleet),
         Table(("image", "what it is", ""), images),
         Next((f"ventoy-kit build{_fleet_option(workspace.file)}",)),

@@ -95,7 +95,9 @@ def _rights() -> Iterator[Check]:
         "root rights",
         "mount a stick or a disk image; a stick that the desktop mounted needs none",
         "ok" if root else "missing",
-        "" if root else "Run `sudo ventoy-kit stage ...`, or mount the stick with the desktop first.",
+        ""
+        if root
+        else 'Run `sudo "$(command -v ventoy-kit)" stage ...`, or mount the stick with the desktop first.',
     )
     kernel, fuse = machine.kernel_knows("exfat"), machine.fuse_is_usable()
     yield Check(

@@ -45,6 +45,11 @@ class Next:
     steps: tuple[str, ...]
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 step`, `2 steps`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 Block = Heading | Table | Lines | Document | Next
 
 

@@ -11,7 +11,7 @@ from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.built import Built, load_built
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.image_file import create_stick_image
-from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome
+from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome, counted
 from ventoy_kit.app.stage_view import plan_result, plan_table
 from ventoy_kit.edge.devices import Devices
 from ventoy_kit.edge.files import remove_file
@@ -180,7 +180,7 @@ def _look(
 
 
 def _done(stick: OpenStick, plan: StagePlan) -> list[Block]:
-    written = f"{len(plan.steps)} steps done, every file was read back and compared."
+    written = f"{counted(len(plan.steps), 'step')} done, every file was read back and compared."
     if stick.kind == "device":
         return [Lines((written, "The stick is flushed. It is safe to unplug."))]
     if stick.kind == "image":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ventoy_kit.app.outcome import Block, Lines, Table
+from ventoy_kit.app.outcome import Block, Lines, Table, counted
 from ventoy_kit.fleet.values import format_size
 from ventoy_kit.stick.reconcile import Action, StagePlan, Step
 
@@ -17,8 +17,8 @@ def plan_table(plan: StagePlan, nothing: str) -> list[Block]:
         return [Lines((nothing,))]
     rows = tuple((f"{SIGN[s.action]} {s.action}", s.path, format_size(s.size), s.why) for s in plan.steps)
     kept = sum(s.size for s in plan.kept)
-    total = f"{len(plan.steps)} steps, {format_size(plan.write_bytes)} to write"
-    total += f"; {len(plan.kept)} files stay ({format_size(kept)})" if plan.kept else ""
+    total = f"{counted(len(plan.steps), 'step')}, {format_size(plan.write_bytes)} to write"
+    total += f"; {counted(len(plan.kept), 'file')} kept ({format_size(kept)})" if plan.kept else ""
     return [Table(("", "file", "size", "why"), rows), Lines((total,))]
 
 

@@ -184,7 +184,7 @@ def stage(
 ) -> Outcome:
     """Write what was built onto TARGET: a Ventoy stick (/dev/sdX), a disk image file, or a folder.
 
-    Without TARGET, the one Ventoy stick that is plugged in. Nothing but a Ventoy disk is ever written to.
+    Without TARGET, the one Ventoy stick that is plugged in. Of all disks, only a Ventoy stick is ever written to.
     """
     from ventoy_kit.app.stage import StageOptions
     from ventoy_kit.app.stage import stage as use_case
@@ -192,7 +192,7 @@ def stage(
     if size is not None and (target is None or dry_run):
         raise click.UsageError("--create needs a TARGET and writes it, so it does not go with --dry-run")
     create = None if size is None else (size, _style(style))
-    confirm = (lambda _blocks, _question: True) if yes else console.ask
+    confirm = console.announce if yes else console.ask
     return use_case(fleet, target, host, StageOptions(dry_run, recheck, create), confirm)
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 ENVELOPE = 1
 """Version of the JSON envelope."""
 
+CHANGING = ("build", "demo", "init", "stage")
+"""Commands that write something when they succeed."""
+
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
@@ -81,6 +84,12 @@ class Console:
             return None
         self.blocks(blocks)
         return click.confirm(harmless(question), default=False, err=True)
+
+    def announce(self, blocks: tuple[Block, ...], _question: str) -> bool:
+        """Show a plan that was agreed to beforehand (`--yes`), so that logs tell what was done."""
+        if not self.as_json:
+            self.blocks(blocks)
+        return True
 
     def blocks(self, blocks: Sequence[Block]) -> None:
         """Print blocks for people."""
@@ -144,10 +153,9 @@ class Console:
         if outcome.ok and self.quiet:
             return
         parts = [f"{n} {s}{'s' if n != 1 else ''}" for s, n in count.items() if n]
+        unchanged = "; nothing was changed" if outcome.command in CHANGING else ""
         if not outcome.ok:
-            self._talk(
-                click.style(f"\n{outcome.command}: {', '.join(parts)}; nothing was changed", bold=True)
-            )
+            self._talk(click.style(f"\n{outcome.command}: {', '.join(parts)}{unchanged}", bold=True))
         elif parts:
             self._talk(f"\n{outcome.command}: done, with {', '.join(parts)}")
 

@@ -9,7 +9,9 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 from ventoy_kit.errors import StorageError
 from ventoy_kit.ports import FileStat, Progress
@@ -50,12 +52,44 @@ def sha256_of(path: Path, progress: Progress | None = None) -> str:
     Raises:
         StorageError: it cannot be read.
     """
-    digest = hashlib.sha256()
-    for block in source_chunks(path):
-        digest.update(block)
-        if progress is not None:
-            progress.advance(len(block))
-    return digest.hexdigest()
+    with BackgroundDigest() as digest:
+        for block in source_chunks(path):
+            digest.update(block)
+            if progress is not None:
+                progress.advance(len(block))
+        return digest.hexdigest()
+
+
+class BackgroundDigest:
+    """SHA-256 computed in a thread, beside the reading or writing of the next block: hashlib lets other threads run.
+
+    A context manager; one block is under way at a time, so memory stays that of two blocks.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._pool = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def update(self, block: bytes) -> None:
+        """Add a block, which must not change afterwards."""
+        self._wait()
+        self._last = self._pool.submit(self._digest.update, block)
+
+    def hexdigest(self) -> str:
+        """The digest of all blocks so far, 64 hex digits."""
+        self._wait()
+        return self._digest.hexdigest()
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            self._last.result()
 
 
 def sha512_of(path: Path) -> str:

@@ -148,6 +148,8 @@ def _failed(error: Exception) -> FailedError:
         return FailedError(Failure.UNREACHABLE, words)
     if among(requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError):
         return FailedError(Failure.STALLED)
+    if among(urllib3.exceptions.IncompleteRead):
+        words = ""  # the caller knows the numbers
     return FailedError(Failure.CUT, words)
 
 

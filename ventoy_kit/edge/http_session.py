@@ -64,7 +64,7 @@ class HttpSession:
     def answer(self, url: str, headers: dict[str, str], *, plain: bool) -> Iterator[requests.Response]:
         """The answer to a GET after redirects, with status 2xx or 416; closed at the end."""
         self.check()
-        if urlsplit(url).scheme not in ("https", "http" if plain else "https"):
+        if _scheme(url) not in ("https", "http" if plain else "https"):
             raise FailedError(Failure.INSECURE, f"the address begins with `{url.partition(':')[0]}:`")
         with as_failure():
             answer = self._follow(url, headers)
@@ -91,8 +91,9 @@ class HttpSession:
             if target is None:
                 return answer
             answer.close()
+            _scheme(target)
             url = urljoin(answer.url, target)
-            if urlsplit(url).scheme != "https":
+            if _scheme(url) != "https":
                 raise FailedError(Failure.INSECURE, f"redirected to {without_password(url)}")
         raise FailedError(Failure.NONSENSE, f"more than {REDIRECTS} redirects")
 
@@ -128,3 +129,15 @@ class HttpSession:
         finally:
             ended.set()
             thread.join()
+
+
+def _scheme(url: str) -> str:
+    """How an address begins, `https` for instance.
+
+    Raises:
+        FailedError: it is no address.
+    """
+    try:
+        return urlsplit(url).scheme
+    except ValueError as error:
+        raise FailedError(Failure.NONSENSE, "no valid address") from error

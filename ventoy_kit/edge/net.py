@@ -213,8 +213,9 @@ class Downloader:
                     thread.join(0.5)
         except KeyboardInterrupt:
             self.stop()
-            for thread in threads:
-                thread.join(2.0)  # one that waits for a connection is left behind; it ends with the process
+            deadline = time.monotonic() + 2.0
+            for thread in threads:  # one that waits for a connection or a lock ends with the process
+                thread.join(max(0.0, deadline - time.monotonic()))
             raise
         out: list[T | MachineError] = []
         for result in results:
@@ -265,7 +266,9 @@ class Downloader:
             deadline = time.monotonic() + self.patience.small
             data = bytearray()
             while length is None or len(data) < length:
-                block = self._http.read(answer, SMALL_BLOCK if length is None else length - len(data))
+                block = self._http.read(
+                    answer, SMALL_BLOCK if length is None else min(SMALL_BLOCK, length - len(data))
+                )
                 if not block:
                     break
                 data += block
@@ -273,7 +276,7 @@ class Downloader:
                 if time.monotonic() > deadline:
                     raise FailedError(Failure.STALLED, f"{len(data):,} bytes in {self.patience.small:g} s")
             if length is not None and len(data) < length:
-                raise FailedError(Failure.CUT, f"after {len(data):,} of {length:,} bytes")
+                raise _cut(len(data), length)
             found = source_of(answer, answer.url, length)
             return Fetched(bytes(data), answer.url, found.last_modified, found.etag)
 
@@ -316,18 +319,23 @@ class Downloader:
         """Append `block` and the rest of the body, up to the announced end and not a byte further."""
         length = source.length
         pace = Pace(self.patience.stall)
-        with self._http.watched(answer, pace):
-            while length is None or file.size < length:
-                if not block:
-                    most = BLOCK if length is None else length - file.size
-                    block = pace.timed(lambda amount: self._http.read(answer, amount), most)
-                if not block:
-                    break
-                self._append(file, task, block)
-                block = b""
+        try:
+            with self._http.watched(answer, pace):
+                while length is None or file.size < length:
+                    if not block:
+                        most = BLOCK if length is None else length - file.size
+                        block = pace.timed(lambda amount: self._http.read(answer, amount), most)
+                    if not block:
+                        break
+                    self._append(file, task, block)
+                    block = b""
+        except FailedError as error:
+            if error.failure is Failure.CUT:
+                raise _cut(file.size, length, error.detail) from error
+            raise
         wanted = task.expected if length is None else length
         if wanted is not None and file.size < wanted:
-            raise FailedError(Failure.CUT, f"after {file.size:,} of {wanted:,} bytes")
+            raise _cut(file.size, wanted)
         return Downloaded(file.digest(), file.size, source.url, source.etag, source.last_modified, file.found)
 
     def _append(self, file: PartFile, task: Task, block: bytes) -> None:
@@ -353,6 +361,11 @@ class Downloader:
             if need > free:
                 raise NoSpaceError(folder, need, max(0, free))
             self._pending[file.path] = max(0, need)
+
+
+def _cut(size: int, length: int | None, reason: str = "") -> FailedError:
+    of = "" if length is None else f" of {length:,}"
+    return FailedError(Failure.CUT, f"after {size:,}{of} bytes" + (f": {reason}" if reason else ""))
 
 
 def _name(url: str) -> str:

@@ -112,7 +112,8 @@ def network_error(name: str, attempts: Sequence[Attempt]) -> NetworkError:
     """The exception that fits what the servers said about the file `name`."""
     kinds = {a.failure for a in attempts}
     reasons = "; ".join(
-        f"{urlsplit(a.url).netloc}: {a.failure}" + (f" ({a.detail})" if a.detail else "") for a in attempts
+        f"{urlsplit(a.url).netloc or a.url}: {a.failure}" + (f" ({a.detail})" if a.detail else "")
+        for a in attempts
     )
     message = f"cannot fetch {name}: {reasons or 'there is no address to fetch it from'}"
     if kinds == {Failure.GONE}:

@@ -180,6 +180,7 @@ class PartFile:
             raise storage_error("write", self.path, error) from error
         self.size += len(block)
         if self._thread is None:
+            _keep_memory()
             self._thread = threading.Thread(target=self._work, name="hash", daemon=True)
             self._thread.start()
         self._queue.put(block)
@@ -203,6 +204,15 @@ class PartFile:
             self._queue.put(None)
             self._thread.join()
             self._thread = None
+
+
+def _keep_memory() -> None:
+    """Let the C library reuse the memory of blocks, instead of giving it back and taking it anew for each one.
+
+    glibc raises its thresholds to the largest piece that was ever freed (mallopt(3), M_MMAP_THRESHOLD). Saves a
+    hundred thousand page faults per GiB; elsewhere it does nothing.
+    """
+    bytes(2 * AHEAD * BLOCK)
 
 
 def note_of(part: Path) -> Path:

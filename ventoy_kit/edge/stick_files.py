@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import secrets
 import shutil
@@ -11,7 +10,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ventoy_kit.edge.files import BLOCK, storage_error, sync_folder
+from ventoy_kit.edge.files import BLOCK, BackgroundDigest, storage_error, sync_folder
 from ventoy_kit.errors import MachineError, StorageError
 from ventoy_kit.payload.model import safe_path
 from ventoy_kit.ports import Progress
@@ -98,18 +97,17 @@ class StickFolder:
         return self._digest(self._at(path), progress)
 
     def _digest(self, at: Path, progress: Progress | None) -> str:
-        digest = hashlib.sha256()
         try:
-            with at.open("rb", buffering=0) as file:
+            with BackgroundDigest() as digest, at.open("rb", buffering=0) as file:
                 _drop_cache(file.fileno())
                 while block := file.read(BLOCK):
                     digest.update(block)
                     if progress is not None:
                         progress.advance(len(block))
                 _drop_cache(file.fileno())
+                return digest.hexdigest()
         except OSError as error:
             raise storage_error("read back", at, error) from error
-        return digest.hexdigest()
 
     def write(
         self,
@@ -149,17 +147,16 @@ class StickFolder:
         mode: int,
         progress: Progress | None,
     ) -> None:
-        digest = hashlib.sha256()
         descriptor = os.open(
             temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode
         )
         pending = 0
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
+        with os.fdopen(descriptor, "wb", buffering=0) as file, BackgroundDigest() as digest:
             for block in chunks:
+                digest.update(block)
                 view = memoryview(block)
                 while view:
                     view = view[file.write(view) :]
-                digest.update(block)
                 pending += len(block)
                 if progress is not None:
                     progress.advance(len(block))
@@ -168,7 +165,8 @@ class StickFolder:
                     _drop_cache(file.fileno())
                     pending = 0
             os.fsync(file.fileno())
-        if digest.hexdigest() != sha256:
+            actual = digest.hexdigest()
+        if actual != sha256:
             raise StorageError(
                 f"the source of {at.name} has other bytes than when it was built",
                 "Run `ventoy-kit build` again.",

@@ -181,8 +181,8 @@ class Disk(Model):
     """A disk, named by serial or WWN."""
 
     use: Literal["system", "data", "keep"] = Field(
-        description="`system` may be wiped at every installation; `data` holds a pool and is never wiped without an "
-        "order for that one time; `keep` is never touched."
+        description="`system` may be wiped at every installation; `data` holds a pool and `keep` "
+        "is somebody's: neither is ever touched."
     )
     serial: Serial | None = Field(None, description="Serial number as `lsblk -o NAME,SERIAL` prints it.")
     wwn: Wwn | None = Field(None, description="World wide name as `lsblk -o NAME,WWN` prints it.")

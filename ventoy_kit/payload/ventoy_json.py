@@ -56,8 +56,8 @@ def toolbox_config(plan: Plan, generation: str, menus: dict[str, str]) -> dict[s
         config["menu_tip"].append(
             {
                 "image": path,
-                "tip1": "Manual installation: press Enter and choose no template.",
-                "tip2": f"Unattended: choose a template ({AUTO} or a node); it asks for the node name before it wipes.",
+                "tip1": "Manual installation: Enter, normal mode, no template.",
+                "tip2": f"Unattended: normal mode, a template ({AUTO} or a node); it asks for the node name first.",
             }
         )
     return config

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order
 from ventoy_kit.fleet.schema import Fleet, Node
+from ventoy_kit.images.facts import IsoFacts
 from ventoy_kit.plan.inputs import Inputs, IsoFile
 from ventoy_kit.plan.model import (
     AddressPlan,
@@ -37,7 +39,7 @@ def compose(fleet: Fleet, inputs: Inputs) -> Plan:
 def _image(name: str, title: str | None, iso: IsoFile, *, used: bool) -> ImagePlan:
     return ImagePlan(
         id=name,
-        title=title or _menu_title(iso.facts.title),
+        title=title or _menu_title(iso.facts),
         file_name=iso.file_name,
         facts=iso.facts,
         sha256=iso.sha256,
@@ -46,9 +48,14 @@ def _image(name: str, title: str | None, iso: IsoFile, *, used: bool) -> ImagePl
     )
 
 
-def _menu_title(title: str) -> str:
-    """An ISO's own title as Ventoy's menu can show it: quotes and dollars would end up inside a GRUB string."""
-    return "".join(c for c in title if c not in '"$\\`')[:80].strip()
+def _menu_title(facts: IsoFacts) -> str:
+    """An ISO's own title with its release, as Ventoy's menu can show it.
+
+    Quotes and dollars would end up inside a GRUB string.
+    """
+    release = facts.release or ""
+    whole = facts.title if release in facts.title else f"{facts.title} {release}"
+    return textwrap.shorten("".join(c for c in whole if c not in '"$\\`'), 70, placeholder="")
 
 
 def _node(fleet: Fleet, name: str, node: Node, inputs: Inputs) -> NodePlan:

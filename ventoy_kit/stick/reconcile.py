@@ -226,9 +226,7 @@ def _removals(final: Manifest, owned: Mapping[str, Entry], found: Found, report:
                 )
             )
         else:
-            gone.append(
-                Step(Action.REMOVE, entry.path, there.size, None, entry.origin, "no longer in the fleet")
-            )
+            gone.append(Step(Action.REMOVE, entry.path, there.size, None, entry.origin, _why_gone(entry)))
     left = [
         Step(Action.REMOVE, path, size, None, "temporary", "left by an interrupted run")
         for path, size in sorted(found.leftovers.items())
@@ -243,3 +241,7 @@ def _no_space(room: int, found: Found, steps: list[Step]) -> Finding:
         f"{format_size(room)} are needed, {format_size(found.free)} are free",
         f"Remove files of yours from the stick, or use a larger one.{more}",
     )
+
+
+def _why_gone(entry: Entry) -> str:
+    return "no longer in the fleet" if _is_iso(entry) else "of the generation before"

@@ -16,7 +16,7 @@ from ventoy_kit.stick.ventoy_text import Obj, Value, as_value, same_value
 MODES = ("legacy", "uefi", "ia32", "aa64", "mips")
 """Suffixes of plugin keys; a suffixed key takes the place of the plain one in that boot mode (ventoy_plugin.c)."""
 
-_TIP_PLACE: dict[str, Value] = {"left": "10%", "top": "81%", "color": "white"}
+_TIP_PLACE: dict[str, Value] = {"left": "10%", "top": "81%", "color": "blue"}
 """Where Ventoy shows the tips, if the user's own configuration does not say."""
 
 IMAGE_KEY = {"auto_install": "image", "injection": "image", "conf_replace": "iso", "menu_alias": "image"}
