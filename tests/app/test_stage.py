@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -191,7 +192,15 @@ def on_terminal(args: list[str | Path], cwd: Path, answer: bytes) -> tuple[str, 
     said = b""
     answered = False
     with contextlib.suppress(OSError):  # EIO: the other side is closed
-        while block := os.read(leader, 65536):
+        while True:
+            if not select.select([leader], [], [], 2)[0]:
+                # A Ctrl-C between the prompt and the reading of the answer is noticed only with the next key.
+                if answered and answer == b"\x03":
+                    os.write(leader, answer)
+                continue
+            block = os.read(leader, 65536)
+            if not block:
+                break
             said += block
             if b"[y/N]" in said and not answered:
                 os.write(leader, answer)
