@@ -106,7 +106,7 @@ def test_the_generation_is_the_digest_of_what_it_names():
         ("title: First", "title: Erste"),
         ("S7ALPHA0001", "S7ALPHA0002"),
         ("10.0.0.11/24", "10.0.0.13/24"),
-        ("debian_mirror: http://deb", "debian_mirror: http://ftp"),
+        ("debian_mirror: http://mirror", "debian_mirror: http://ftp"),
         ("identity: {serial: ALPHA01}", "identity: {serial: ALPHA02}"),
     ],
 )
