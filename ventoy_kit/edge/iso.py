@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from ventoy_kit.errors import StorageError
+from ventoy_kit.edge.files import write_atomic
 from ventoy_kit.ports import RawIso, UnreadableIsoError
 
 _DESCRIPTOR: Final = 16 * 2048
@@ -189,31 +189,7 @@ def write_iso(
         ValueError: a name or the volume identifier does not fit the format.
         StorageError: the disk failed or is full.
     """
-    content = _authored(files, volume_id, bios, uefi)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(out)
-        _sync_folder(out.parent)
-    except OSError as error:
-        raise StorageError(
-            f"{out} could not be written: {error.strerror or error}", "Check free space and permissions."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return  # elsewhere a folder cannot be opened, and the rename is durable by itself
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    write_atomic(out, _authored(files, volume_id, bios, uefi))
 
 
 def _authored(files: Mapping[str, bytes], volume_id: str, bios: str | None, uefi: str | None) -> bytes:
