@@ -45,6 +45,13 @@ class Process(Protocol):
         """Exit code, stdout, stderr. Raises MissingToolError or MachineError (timeout)."""
 
 
+class FedProcess(Protocol):
+    """Starts programs as `Process` does, and gives them text to read."""
+
+    def run(self, argv: Sequence[str], *, timeout: float, input: str | None = None) -> tuple[int, str, str]:  # noqa: A002
+        """Exit code, stdout, stderr. `input` is standard input. Raises as `Process` does."""
+
+
 class Environment(Protocol):
     """The process environment."""
 

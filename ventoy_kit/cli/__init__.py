@@ -12,6 +12,7 @@ from ventoy_kit import __version__
 
 # Short helps stand here so that `--help` loads no command.
 COMMANDS = {
+    "bios": "Show, check and export firmware settings.",
     "build": "Render answers, tickets, boot overlay and menus into build/.",
     "check": "Check the fleet file, its images and data folders.",
     "checklist": "Print what to compare, set and press at each machine.",
@@ -26,6 +27,9 @@ COMMANDS = {
     "status": "List disks, or say what of the build is on a target.",
 }
 
+MODULES = {"bios": "bios_commands"}
+"""Modules of commands that do not stand in `commands`."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
@@ -38,7 +42,7 @@ class LazyGroup(click.Group):
         """Import the command's function."""
         if cmd_name not in COMMANDS:
             return None
-        commands = importlib.import_module("ventoy_kit.cli.commands")
+        commands = importlib.import_module(f"ventoy_kit.cli.{MODULES.get(cmd_name, 'commands')}")
         command: click.Command = getattr(commands, cmd_name)
         return command
 

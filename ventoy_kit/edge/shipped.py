@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def data_root() -> Path:
-    """The folder that holds answer_files, hooks, bios_profiles, boot_overlay, catalog and examples."""
+    """The folder that holds answer_files, hooks, bios_profiles, boot_overlay, catalog, probes and examples."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "_data"
     return installed if installed.is_dir() else package.parent

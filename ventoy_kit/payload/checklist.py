@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ventoy_kit.fleet.values import format_size
+from ventoy_kit.hardware.profiles import UNCONFIRMED
 from ventoy_kit.payload.ticket import AUTO
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.model import DiskPlan, NodePlan, Plan
@@ -103,10 +104,13 @@ def _firmware(node: NodePlan, library: Library) -> Iterator[Section]:
         return
     items = []
     for setting in profile.settings:
-        doubt = " [menu path unconfirmed]" if setting.source == "unconfirmed" else ""
-        weight = "" if setting.severity == "must" else " (recommended)"
-        items.append(Item(f"{setting.menu}: {setting.want}{weight}{doubt}"))
-    keys = f"Setup: {profile.keys.setup} at power-on." if profile.keys else ""
+        doubt = "" if setting.confirmed else " [menu path unconfirmed]"
+        weight = "" if setting.severity == "required" else " (advised)"
+        items.append(Item(f"{setting.where}: {setting.want}{weight}{doubt}"))
+    keys = ""
+    if profile.keys:
+        doubt = " [key unconfirmed]" if profile.keys.source == UNCONFIRMED else ""
+        keys = f"Setup: {profile.keys.setup} at power-on.{doubt}"
     yield Section("Firmware settings", tuple(items), keys)
     if profile.notes:
         yield Section("About this model", tuple(Item(n, tick=False) for n in profile.notes))
