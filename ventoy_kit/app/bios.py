@@ -18,7 +18,15 @@ from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.gather import codes as gather_codes
 from ventoy_kit.hardware import codes
-from ventoy_kit.hardware.bios_verdict import Verdict, cctk_ini, check_identity, findings, judge, remedy_of
+from ventoy_kit.hardware.bios_verdict import (
+    Verdict,
+    cctk_ini,
+    check_identity,
+    findings,
+    judge,
+    remedy_of,
+    where_of,
+)
 from ventoy_kit.hardware.firmware import FirmwareFacts, parse_facts
 from ventoy_kit.hardware.indirect import State
 from ventoy_kit.hardware.profiles import BiosProfile, Setting
@@ -224,20 +232,23 @@ def _blocks(
         for v in verdicts
     )
     blocks.append(Table(("state", "setting", "weight", "evidence"), rows))
-    look = [v for v in verdicts if v.state is State.UNKNOWN]
+    look = [v.setting for v in verdicts if v.state is State.UNKNOWN]
     if look:
-        lines = tuple(f"{v.setting.title}: {remedy_of(v.setting, profile)}" for v in look)
-        blocks += [Heading("Unknown: look at the screen"), Lines(lines)]
+        lines = [f"Press {profile.keys.setup} at power-on."] if profile.keys else []
+        lines += [f"{where_of(s)}: {s.want}" for s in look]
+        blocks += [Heading("Unknown: look at the screen"), Lines(tuple(lines))]
     commands = [c for v in verdicts for c in v.commands]
     if commands:
-        blocks += [Heading("To change it from Linux, as root on the machine"), Lines(tuple(commands))]
-        locked = [f"{i.driver}: {', '.join(i.passwords)}" for i in facts.attributes if i.passwords]
-        told = ("One line per tool; each takes effect at the next start. ventoy-kit runs none of them.",)
-        if locked:
-            told += (
-                f"A firmware password is set ({'; '.join(locked)}): only fwupdmgr or the screen ask for it.",
+        told = [
+            *commands,
+            "",
+            "Several lines for a setting are several tools. A change takes effect at the next start.",
+        ]
+        if locked := [f"{i.driver}: {', '.join(i.passwords)}" for i in facts.attributes if i.passwords]:
+            told.append(
+                f"A firmware password is set ({'; '.join(locked)}): fwupdmgr and the screen ask for it."
             )
-        blocks.append(Lines(told))
+        blocks += [Heading("To change it from Linux, as root on the machine"), Lines(tuple(told))]
     return blocks
 
 

@@ -113,20 +113,21 @@ def cctk_ini(name: str, profile: BiosProfile) -> str | None:
     Its form is that of files that `cctk --outfile=` writes: a section, then sorted lines `Name=Value`; lines that
     begin with `;` are comments. Identity (service tag, asset tag) never stands in it.
     """
-    lines: dict[str, bool] = {}
-    for setting in profile.settings:
-        for attribute in setting.attributes:
-            if attribute.driver == "dell-wmi-sysman":
-                lines[cctk_line(attribute)] = attribute.source != "unconfirmed"
+    lines = {
+        cctk_line(attribute): attribute.source
+        for setting in profile.settings
+        for attribute in setting.attributes
+        if attribute.driver == "dell-wmi-sysman"
+    }
     if not lines:
         return None
     head = [
         "[cctk]",
         f"; BIOS profile {name} ({profile.title}), for: cctk --infile=FILE",
-        "; Names that this model does not have are refused by cctk one by one; the others are set.",
+        "; Where names and values were read:",
     ]
-    doubt = [f"; unconfirmed: {line}" for line, confirmed in sorted(lines.items()) if not confirmed]
-    return "\n".join([*head, *doubt, *sorted(lines)]) + "\n"
+    origin = [f"; {line.partition('=')[0]}: {source}" for line, source in sorted(lines.items())]
+    return "\n".join([*head, *origin, *sorted(lines)]) + "\n"
 
 
 def check_identity(
@@ -161,6 +162,14 @@ def check_identity(
 def findings(name: str, profile: BiosProfile, facts: FirmwareFacts, verdicts: tuple[Verdict, ...]) -> Report:
     """What a user has to know of a check, besides the table: wrong settings, and what could not be seen."""
     report = Report(list(_about_the_facts(name, profile, facts)))
+    required = [v for v in verdicts if v.setting.severity == "required"]
+    if unseen := [v.setting.title for v in required if v.state is State.UNKNOWN]:
+        report.add(
+            codes.SETTING_UNKNOWN.finding(
+                f"{len(unseen)} of {len(required)} required settings are unknown: {', '.join(unseen)}",
+                "Look at them on the machine's screen.",
+            )
+        )
     for verdict in verdicts:
         if verdict.state is not State.MISMATCH:
             continue
@@ -171,11 +180,17 @@ def findings(name: str, profile: BiosProfile, facts: FirmwareFacts, verdicts: tu
     return report
 
 
+def where_of(setting: Setting) -> str:
+    """The way to a setting, with a mark if nobody has read it on the model's screen."""
+    if setting.menu is None:
+        return f"`{setting.title}` or the like (its place in the menu is unconfirmed)"
+    return setting.where if setting.confirmed else f"{setting.where} (unconfirmed)"
+
+
 def remedy_of(setting: Setting, profile: BiosProfile) -> str:
-    """The way to the setting on the machine's screen."""
-    key = f"press {profile.keys.setup} at power-on and " if profile.keys else "open the setup menu and "
-    doubt = "" if setting.confirmed else " (menu unconfirmed)"
-    return f"{key[0].upper()}{key[1:]}set {setting.where}{doubt} to: {setting.want}."
+    """What to do at the machine's screen."""
+    key = f"Press {profile.keys.setup} at power-on" if profile.keys else "Open the setup menu"
+    return f"{key} and set {where_of(setting)} to: {setting.want}."
 
 
 def _about_the_facts(name: str, profile: BiosProfile, facts: FirmwareFacts) -> Iterator[Finding]:

@@ -85,3 +85,9 @@ CHANGE_PENDING = Rule(
     "What the attributes show then is not yet in force.",
     Severity.WARNING,
 )
+SETTING_UNKNOWN = Rule(
+    "VK-P19",
+    "Every required firmware setting is known",
+    "Linux does not show every setting of every machine. What is unknown is neither right nor wrong: a person has to look.",
+    Severity.WARNING,
+)

@@ -95,6 +95,10 @@ class ProfileFile(_Model):
     title: Title = Field(description="Name of the model, for people.")
     inherits: tuple[Name, ...] = Field((), description="Profiles it builds on; of two, the later one wins.")
     product: Product | None = Field(None, description="How the firmware names the model.")
+    drivers: tuple[Driver, ...] | None = Field(
+        None,
+        description="Drivers that the model's maker has; attributes of others are left out. All by default.",
+    )
     keys: Keys | None = Field(None, description="Keys to press at power-on.")
     settings: tuple[SettingPart, ...] = Field(
         (), description="Settings, by `id` laid over the inherited ones."
@@ -259,6 +263,10 @@ def _merge(
     if any({"want", "why"} - setting.keys() for setting in settings.values()):
         return None, report  # an ancestor's own mistake is reported there
     nearest = [raw[ancestor] for ancestor in reversed(line)]
+    drivers = next((p.drivers for p in nearest if p.drivers is not None), None)
+    if drivers is not None:
+        for setting in settings.values():
+            setting["attributes"] = [a for a in setting.get("attributes") or () if a["driver"] in drivers]
     profile = BiosProfile(
         title=raw[name].title,
         lineage=tuple(line),
