@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -23,6 +23,7 @@ from ventoy_kit.cli import COMMANDS, cli
 from ventoy_kit.fleet import values
 from ventoy_kit.fleet.hooks import HookSpec, ParamSpec, parse_hook
 from ventoy_kit.fleet.schema import Fleet
+from ventoy_kit.hardware.profiles import BiosProfile, Setting, parse_profiles
 from ventoy_kit.report import Rule
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,7 @@ RULE_GROUPS = {
     "C": "Cluster",
     "H": "Hooks",
     "P": "BIOS profiles",
+    "L": "A machine's firmware",
     "X": "Secrets",
     "I": "Images",
     "J": "Catalog, fetching and trust",
@@ -322,6 +324,65 @@ def form_text(label: str, alias: Any) -> str:
     return cell(str(known))
 
 
+def bios_page() -> str:
+    lines = [
+        NOTICE,
+        "# BIOS profiles that come with the kit",
+        "",
+        "Which firmware settings a machine must have, where its setup menu has them, and how Linux and the maker's tools",
+        "see them. `ventoy-kit bios show NAME` prints the same, and [how to use them](../how-to.md#check-a-machines-firmware)",
+        "is told elsewhere. *Unconfirmed* is what nobody has read on that model's screen or in its manual.",
+        "",
+    ]
+    for name, profile in shipped_profiles().items():
+        parents = ", ".join(f"[{p}](#{p})" for p in profile.lineage[:-1])
+        lines += [f"## {name}", "", f"{profile.title}." + (f" Builds on: {parents}." if parents else ""), ""]
+        if profile.keys:
+            doubt = f" ({cell(profile.keys.source)})"
+            lines += [
+                f"Keys: {profile.keys.setup} for setup, {profile.keys.boot_menu} to boot once{doubt}.",
+                "",
+            ]
+        lines += [
+            "| setting | in the menu | set to | weight | seen by | menu read in |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [setting_row(setting) for setting in profile.settings]
+        lines += ["", *(f"- {note}" for note in profile.notes), ""]
+    lines += [
+        "## Names for Linux and for tools",
+        "",
+        "| setting | driver | name | right values | read in |",
+        "|---|---|---|---|---|",
+    ]
+    rows = {
+        f"| {s.id} | `{a.driver}` | {a.name} | {' or '.join(a.accept)} | {cell(a.source)} |"
+        for profile in shipped_profiles().values()
+        for s in profile.settings
+        for a in s.attributes
+    }
+    return "\n".join([*lines, *sorted(rows)])
+
+
+def setting_row(setting: Setting) -> str:
+    where = cell(setting.where) if setting.menu else "unconfirmed"
+    seen = (
+        ", ".join((*sorted({f"`{a.driver}`" for a in setting.attributes}), *setting.probes))
+        or "the screen alone"
+    )
+    source = cell(setting.source) if setting.menu else "-"
+    cells = (setting.title, where, cell(setting.want), setting.severity, seen, source)
+    return "| " + " | ".join(cells) + " |"
+
+
+def shipped_profiles() -> Mapping[str, BiosProfile]:
+    files = sorted((ROOT / "bios_profiles").glob("*.yaml"))
+    profiles, report = parse_profiles({f.stem: (f.name, f.read_text()) for f in files})
+    if report.has_errors:
+        sys.exit(f"bios_profiles: {[f.message for f in report]}")
+    return profiles
+
+
 def cli_page() -> str:
     lines = [
         NOTICE,
@@ -382,6 +443,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "fleet-file.md": fleet_page,
     "cli.md": cli_page,
     "hooks.md": hooks_page,
+    "bios-profiles.md": bios_page,
 }
 
 

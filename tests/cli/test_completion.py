@@ -51,6 +51,11 @@ class TestShells:
         assert complete(fleet, shell, "ventoy-kit checklist no") == ["node1"]
         assert complete(fleet, shell, "ventoy-kit checklist x") == []
 
+    def test_nodes_and_profiles(self, fleet, shell):
+        assert complete(fleet, shell, "ventoy-kit bios check no") == ["node1"]
+        assert complete(fleet, shell, "ventoy-kit bios show no") == ["node1"]
+        assert complete(fleet, shell, "ventoy-kit bios show dell-f") == ["dell-fcm2250"]
+
     def test_images(self, fleet, shell):
         assert complete(fleet, shell, "ventoy-kit fetch prox") == ["proxmox-ve"]
         assert complete(fleet, shell, "ventoy-kit fetch --update p") == ["proxmox-ve"]

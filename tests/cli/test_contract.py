@@ -19,6 +19,10 @@ FINDING = {"rule", "severity", "message", "remedy", "file", "line", "column", "p
 
 # One call that succeeds for every command; `{stick}` is an empty folder.
 CALLS = {
+    "bios check": ["bios", "check", "node1", "--facts", str(Path(__file__).parent / "facts.json")],
+    "bios export": ["bios", "export", "dell-fcm2250"],
+    "bios probe": ["bios", "probe"],
+    "bios show": ["bios", "show", "node1"],
     "build": ["build"],
     "check": ["check"],
     "checklist": ["checklist"],
@@ -37,6 +41,9 @@ CALLS = {
 
 # One call of a command that findings stop; the others cannot have any.
 REFUSED = {
+    "bios check": ["bios", "check", "nobody"],
+    "bios export": ["bios", "export", "nobody"],
+    "bios show": ["bios", "show", "nobody"],
     "build": ["build", "-f", "absent.yaml"],
     "check": ["check", "-f", "absent.yaml"],
     "checklist": ["checklist", "nobody"],
@@ -147,6 +154,10 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         raise StorageError("the disk is on fire", "Leave the building.")
 
     where = {
+        "bios check": "ventoy_kit.app.bios.check",
+        "bios export": "ventoy_kit.app.bios.export",
+        "bios probe": "ventoy_kit.app.bios.probe_text",
+        "bios show": "ventoy_kit.app.bios.show",
         "build": "ventoy_kit.app.build.build",
         "check": "ventoy_kit.app.check.check",
         "checklist": "ventoy_kit.app.checklist.checklist",

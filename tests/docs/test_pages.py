@@ -18,7 +18,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # Other pages of the project that readers are sent to.
 MORE = [
     p
-    for folder in ("hooks", "answer_files", "bios_profiles", "boot_overlay", "catalog")
+    for folder in ("hooks", "answer_files", "bios_profiles", "boot_overlay", "catalog", "probes")
     for p in (ROOT / folder).rglob("*.md")
 ]
 FORBIDDEN = re.compile(
@@ -34,7 +34,6 @@ NOT_THERE = {
     "blueprint",
     "adopt",
     "what-if",
-    "bios",
     "hardware",
 }
 """Commands that are designed and do not exist; no page may tell a user to type one."""

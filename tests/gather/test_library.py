@@ -30,12 +30,12 @@ def test_a_folder_takes_the_place_of_the_whole_shipped_one_with_a_note():
 
 
 def test_a_file_in_the_root_takes_the_place_of_that_file_with_a_note():
-    own = {"bios_profiles": {"": {"generic-uefi.yaml": b"title: Mine\n", "new.yaml": b"title: New\n"}}}
+    own = {"bios_profiles": {"": {"intel-nuc.yaml": b"title: Mine\n", "new.yaml": b"title: New\n"}}}
     library, report = make_library(SHIPPED, own)
-    assert library.profiles["generic-uefi"].title == "Mine"
+    assert library.profiles["intel-nuc"].title == "Mine"
     assert library.profiles["new"].title == "New"
     assert [(f.rule.code, f.place and f.place.file) for f in report] == [
-        ("VK-G02", "bios_profiles/generic-uefi.yaml")
+        ("VK-G02", "bios_profiles/intel-nuc.yaml")
     ]
 
 

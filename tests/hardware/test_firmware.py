@@ -144,7 +144,7 @@ def test_what_are_no_facts_is_a_finding(text, said):
     found, report = parse_facts(text, "facts.json")
     (finding,) = report
     assert found is None
-    assert (finding.rule.code, finding.place and finding.place.file) == ("VK-P10", "facts.json")
+    assert (finding.rule.code, finding.place and finding.place.file) == ("VK-L03", "facts.json")
     assert said in finding.message
 
 

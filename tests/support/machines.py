@@ -108,7 +108,6 @@ def machine(
         "proc/cpuinfo": f"vendor_id\t: GenuineIntel\nmodel name\t: i7\nflags\t\t: fpu {flags} sse\n\nvendor_id\t: x\n",
         "proc/sys/kernel/osrelease": "6.17.9-1-pve\n",
         "proc/cmdline": "BOOT_IMAGE=/vmlinuz root=/dev/sda secret=hunter2 iommu=pt\n",
-        **files,
     }
     for folder in ("sys/firmware/acpi/tables/data", "sys/class/iommu", "sys/bus/pci/devices"):
         (root / folder).mkdir(parents=True)
@@ -132,7 +131,7 @@ def machine(
                 written[f"{where}/current_value"] = f"{current}\n"
             if possible is not None:
                 written[f"{where}/possible_values"] = f"{possible}\n"
-    for path, content in written.items():
+    for path, content in (written | files).items():
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -141,7 +140,7 @@ def machine(
 
 # Everything is imported as root first: Python itself may be out of the reach of nobody.
 _AS_NOBODY = """
-import argparse, json, locale, os, platform, sys, time
+import argparse, gettext, json, locale, os, platform, shutil, sys, time
 text = open(sys.argv[1]).read()
 os.setgroups([])
 os.setgid(65534)

@@ -17,7 +17,7 @@ from ventoy_kit.fleet.marks import Marked
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.gather import codes as gather_codes
-from ventoy_kit.hardware import codes
+from ventoy_kit.hardware import firmware_codes as codes
 from ventoy_kit.hardware.bios_verdict import (
     Verdict,
     cctk_ini,
@@ -113,7 +113,7 @@ def show(file: Path, name: str, host: Host) -> Outcome:
 
 def _setting_lines(setting: Setting) -> Sequence[str]:
     where = setting.where if setting.menu else "unconfirmed"
-    read = f"read in: {setting.source}" if setting.confirmed else "[unconfirmed]" if setting.menu else ""
+    read = f"[read in: {setting.source}]" if setting.confirmed else "[unconfirmed]" if setting.menu else ""
     lines = [f"menu: {where} {read}".rstrip(), f"set to: {setting.want}", f"why: {setting.why}"]
     for a in setting.attributes:
         doubt = " [unconfirmed]" if a.source == "unconfirmed" else ""

@@ -5,6 +5,7 @@ from ventoy_kit.fleet import codes as fleet_codes
 from ventoy_kit.fleet import hook_codes
 from ventoy_kit.gather import codes as gather_codes
 from ventoy_kit.hardware import codes as hardware_codes
+from ventoy_kit.hardware import firmware_codes
 from ventoy_kit.images import catalog_codes, fetch_codes, trust_codes
 from ventoy_kit.images import codes as image_codes
 from ventoy_kit.payload import codes as payload_codes
@@ -18,6 +19,7 @@ _MODULES = (
     catalog_codes,
     config_codes,
     fetch_codes,
+    firmware_codes,
     fleet_codes,
     gather_codes,
     hardware_codes,

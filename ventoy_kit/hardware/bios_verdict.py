@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ventoy_kit.hardware import codes
+from ventoy_kit.hardware import firmware_codes as codes
 from ventoy_kit.hardware.firmware import FirmwareFacts, Reading, read_attribute
 from ventoy_kit.hardware.indirect import Evidence, State, probe
 from ventoy_kit.hardware.profiles import Attribute, BiosProfile, Setting

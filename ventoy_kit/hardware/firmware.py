@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ventoy_kit.hardware import codes
+from ventoy_kit.hardware import firmware_codes as codes
 from ventoy_kit.report import Place, Report
 
 FORMATS = (1,)
@@ -118,7 +118,7 @@ def parse_facts(text: str, file: str) -> tuple[FirmwareFacts | None, Report]:
         file: how it is named to the user.
 
     Returns:
-        The facts, or None and a finding of VK-P10.
+        The facts, or None and a finding of VK-L03.
     """
 
     def refused(message: str) -> tuple[None, Report]:

@@ -279,12 +279,14 @@ def _merge(
 
 
 def _incomplete(settings: Mapping[str, Mapping[str, Any]], own: ProfileFile) -> Iterator[Finding]:
-    """Settings of this file that lack something; those of its ancestors are reported there."""
-    for index, part in enumerate(own.settings):
-        for key in ("want", "why"):
-            if key not in settings[part.id]:
-                yield codes.INCOMPLETE_SETTING.finding(
-                    f"the setting `{part.id}` has no `{key}`, and inherits none",
-                    f"Add `{key}: ...`. {SettingPart.model_fields[key].description}",
-                    path=("settings", index),
-                )
+    """Settings of this file that lack something, in one finding; those of its ancestors are reported there."""
+    lacking = [
+        (i, part.id) for i, part in enumerate(own.settings) if {"want", "why"} - settings[part.id].keys()
+    ]
+    if lacking:
+        names = ", ".join(f"`{name}`" for _, name in lacking)
+        yield codes.INCOMPLETE_SETTING.finding(
+            f"`want` or `why` is missing, here and in what is inherited, for: {names}",
+            "Add both here, or inherit from a profile that has the setting.",
+            path=("settings", lacking[0][0]),
+        )
