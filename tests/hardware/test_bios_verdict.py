@@ -160,6 +160,14 @@ def test_a_value_that_the_profile_does_not_know_is_no_mismatch(tmp_path, value, 
     assert verdict("dell-optiplex-7090-micro", "usb-boot", found).state is state
 
 
+def test_one_of_two_attributes_is_not_enough(tmp_path):
+    values = {"BootList": ("Odd", "Odd;Even;"), "LegacyOrom": ("Disabled", "Disabled;Enabled;")}
+    found = facts(tmp_path, driver="dell-wmi-sysman", attributes=values)
+    assert verdict("dell-optiplex-7050-micro", "boot-mode", found).state is YES  # this start shows it
+    found = found.model_copy(update={"uefi": None})
+    assert verdict("dell-optiplex-7050-micro", "boot-mode", found).state is NOTHING
+
+
 def test_the_value_to_write_is_the_first_accepted_one_that_exists_as_it_is_spelled():
     wanted = Attribute(driver="thinklmi", name="x", accept=("Enabled", "Enable"))
     assert best_value(wanted, ("Disable", "ENABLE")) == "ENABLE"

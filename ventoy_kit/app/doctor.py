@@ -30,6 +30,7 @@ PROGRAMS = {
     "mount.exfat-fuse": "mount exFAT where the kernel has no driver for it",
     "mkfs.exfat": "make a disk image file (`stage FILE --create SIZE`)",
     "mkfs.fat": "make a disk image file (`stage FILE --create SIZE`)",
+    "ssh": "look at a node's firmware (`bios check`)",
 }
 
 MODULES = {

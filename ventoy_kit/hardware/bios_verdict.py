@@ -1,8 +1,8 @@
 """A profile against a machine's facts: match, mismatch or unknown for each setting, with evidence. Pure.
 
 An attribute that a driver shows is what the firmware itself says; indirect probes show what it did at this start.
-One that differs from what is wanted makes a mismatch, whatever the others say; without any that says so, one that
-agrees makes a match; otherwise the setting is unknown.
+One that differs from what is wanted makes a mismatch, whatever the others say. Without any that says so, it is a match
+if all attributes agree or a probe does; otherwise the setting is unknown.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def _judge(setting: Setting, facts: FirmwareFacts) -> Verdict:
     readings = [(a, read_attribute(facts, a.driver, a.name)) for a in setting.attributes]
     there = [(a, reading) for a, reading in readings if reading is not None]
     compared = [(a, reading, compare(a, reading)) for a, reading in there]
-    evidence = (*(e for _, _, e in compared), *(probe(name, facts) for name in setting.probes))
-    states = {e.state for e in evidence}
-    state = next((s for s in (State.MISMATCH, State.MATCH) if s in states), State.UNKNOWN)
+    shown = tuple(probe(name, facts) for name in setting.probes)
+    evidence = (*(e for _, _, e in compared), *shown)
+    state = _together({e.state for _, _, e in compared}, {e.state for e in shown})
     commands: tuple[str, ...] = ()
     if state is State.MISMATCH:
         wrong = [(a, reading) for a, reading, e in compared if e.state is State.MISMATCH]
@@ -56,6 +56,13 @@ def _judge(setting: Setting, facts: FirmwareFacts) -> Verdict:
     if not evidence:
         evidence = (Evidence(State.UNKNOWN, "Linux", _nothing(setting, facts)),)
     return Verdict(setting, state, evidence, commands)
+
+
+def _together(attributes: set[State], probes: set[State]) -> State:
+    """Attributes of one setting must all be right; of probes one that sees it is enough."""
+    if State.MISMATCH in attributes | probes:
+        return State.MISMATCH
+    return State.MATCH if attributes == {State.MATCH} or State.MATCH in probes else State.UNKNOWN
 
 
 def _nothing(setting: Setting, facts: FirmwareFacts) -> str:

@@ -147,7 +147,10 @@ def _iommu(facts: FirmwareFacts) -> Evidence:
 
 
 def _disk_first(facts: FirmwareFacts) -> Evidence:
-    """UEFI specification 2.10, 3.1.3: a load option holds attributes, a length, a name and a device path."""
+    """UEFI specification 2.10, 3.1.3: a load option holds attributes, a length, a name and a device path.
+
+    An entry that names a partition is that of an installed system; firmware's own entries for sticks name the USB port.
+    """
     source = "EFI variable BootOrder"
     order = facts.variable("BootOrder")
     if not order or len(order) % 2:
@@ -164,7 +167,7 @@ def _disk_first(facts: FirmwareFacts) -> Evidence:
         if (3, 5) in nodes:
             return Evidence(State.MISMATCH, source, f"{where} comes first and is a USB device")
         if (4, 1) in nodes or (3, 23) in nodes or (3, 18) in nodes:
-            return Evidence(State.MATCH, source, f"{where} comes first and is a disk")
+            return Evidence(State.MATCH, source, f"{where} comes first and names a disk or its partition")
         return Evidence(State.UNKNOWN, source, f"{where} comes first; whether it is a disk is not seen")
     return Evidence(State.UNKNOWN, source, "no entry is active")
 
