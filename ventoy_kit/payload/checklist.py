@@ -11,8 +11,6 @@ from ventoy_kit.payload.ticket import AUTO
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.model import DiskPlan, NodePlan, Plan
 
-CHECKLIST_FOLDER = "checklists"
-
 WIDTH = 78
 
 
@@ -151,12 +149,11 @@ def _armed_steps(node: NodePlan, library: Library) -> Section:
         "Back up what must survive. Make sure that no other machine needs this node now.",
         f"Plug in the stick, switch on, press {boot_key}, choose the stick's UEFI entry.",
         f"Press nothing more. Ventoy's menu shows one line, for {node.name}; three menus count down and go on.",
-        "The screen shows the node, every disk that will be wiped, and a code. Compare them with this sheet "
-        "and with the code that `ventoy-kit reimage` printed.",
+        "The screen shows the node, every disk that will be wiped, and a code. Compare them with this sheet.",
+        "The code is the one that `ventoy-kit reimage` printed.",
         "If anything differs, switch the machine off before the countdown ends: no disk was touched yet.",
         *_end(node),
-        "The stick has fired: it installs nothing more until it is armed again. `ventoy-kit disarm` makes it a "
-        "toolbox.",
+        "The stick installs nothing more until it is armed again. `ventoy-kit disarm` makes it a toolbox.",
     ]
     remark = "It needs no key and nobody who watches. A machine that is not this node is refused."
     return Section("At the machine", _numbered(steps), remark)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from ventoy_kit.images.menu import derive_armed_menu, derive_toolbox_menu
 from ventoy_kit.payload import codes
 from ventoy_kit.payload.answers import debian, proxmox
-from ventoy_kit.payload.checklist import CHECKLIST_FOLDER, render_armed_checklist, render_checklist
-from ventoy_kit.payload.model import IsoRef, Payload, PayloadFile, digest_of
+from ventoy_kit.payload.checklist import render_armed_checklist, render_checklist
+from ventoy_kit.payload.model import ARMED_MENU, CHECKLIST_FOLDER, IsoRef, Payload, PayloadFile, digest_of
 from ventoy_kit.payload.overlay import OverlayConf, render_overlay
 from ventoy_kit.payload.runner import RunnerHook, RunnerNode, RunnerTexts, RunnerTooLargeError, render_runner
 from ventoy_kit.payload.ticket import AUTO, plain_ticket, ticket_line
-from ventoy_kit.payload.ventoy_json import ARMED_MENU, image_folder, iso_path, toolbox_config
+from ventoy_kit.payload.ventoy_json import image_folder, iso_path, toolbox_config
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.model import ImagePlan, NodePlan, Plan
 from ventoy_kit.report import Place, Report, Severity

@@ -44,7 +44,7 @@ def plain_ticket(line: str, node: str) -> bytes:
     """The ticket of an image whose installer does not read it: the ticket line, and words for people."""
     what = "the node that this machine is" if node == AUTO else f"the node {node}"
     lines = (
-        f"# ventoy-kit: installs {what}, after its name was typed at the machine.",
+        f"# ventoy-kit: names {what} as the one to install.",
         "# The answers are in the injection archive of the same generation.",
         line,
     )

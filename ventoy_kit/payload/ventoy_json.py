@@ -13,9 +13,6 @@ from ventoy_kit.plan.model import ImagePlan, Plan
 
 ISO_FOLDER = "iso"
 
-ARMED_MENU = "grub-armed.cfg"
-"""The boot menu of an armed stick, beside the toolbox's `grub.cfg`."""
-
 
 def iso_path(image: ImagePlan) -> str:
     """Where an image lies, from the stick's root."""
