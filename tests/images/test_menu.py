@@ -414,3 +414,20 @@ class TestArmed:
         menu, report = derive_armed_menu(facts(text, family))
         assert menu is None
         assert [f.rule for f in report] == [codes.UNKNOWN_MENU]
+
+    @given(st.text(max_size=300), st.sampled_from(["proxmox", "debian"]))
+    def test_any_text_gives_a_menu_or_one_finding(self, text, family):
+        menu, report = derive_armed_menu(facts(text, family))
+        assert (menu is None) is (len(report) == 1)
+
+    @pytest.mark.slow
+    @pytest.mark.needs_tool("qemu-system-x86_64", "grub-mkrescue", "grub-script-check", "xorriso", "mformat")
+    def test_grub_starts_it_with_no_key(self, tmp_path):
+        menu, _ = derive_armed_menu(facts(PROXMOX))
+        assert menu is not None
+        (tmp_path / "grub.cfg").write_text(menu.text)
+        subprocess.run(["grub-script-check", str(tmp_path / "grub.cfg")], check=True)
+        shown = _boot(tmp_path, menu.text, until=b"STAND-IN", seconds=0)
+        assert "*Install Proxmox VE (Automated) - armed, starts by itself" in shown
+        assert "automatically in 5s" in shown
+        assert "STAND-IN" in shown
