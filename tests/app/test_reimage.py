@@ -413,6 +413,7 @@ class TestStageAndStatus:
         before = tree(staged)
         assert cli.json("stage", staged, "--yes").rules == ["VK-K08"]
         assert tree(staged) == before
+        assert cli.json("status", staged).result["armed"]["fleet"] == "mycluster"
         assert cli("disarm", staged).code == 0
         assert cli("stage", staged, "--yes").code == 0
 

@@ -81,6 +81,14 @@ class ArmedSide:
         config = found.config if self.disarm.config is None else self.disarm.config
         return wanted, replace(found, config=config), report
 
+    def refusal(self) -> Report:
+        """What keeps this fleet from being staged."""
+        arming = self.state.arming
+        if arming is None or arming.fleet == self.payload.fleet:
+            return Report()
+        message = f"the stick is armed for {arming.node} of the fleet {arming.fleet}"
+        return Report([codes.ARMED_FOR_OTHER.finding(message, "Run `ventoy-kit disarm` first.")])
+
     @property
     def changes_nothing(self) -> bool:
         """Whether only the stage itself may have something to do."""
@@ -127,14 +135,7 @@ def look_at_arming(
     state = survey_arming(files)
     before = manifest_of(files, payload.fleet)
     disarm, report = plan_disarm(state, before)
-    arming, history = state.arming, state.history(payload.fleet)
-    if arming is not None and arming.fleet != payload.fleet:
-        report.add(
-            codes.ARMED_FOR_OTHER.finding(
-                f"the stick is armed for {arming.node} of the fleet {arming.fleet}",
-                "Run `ventoy-kit disarm` first.",
-            )
-        )
+    history = state.history(payload.fleet)
     for node in let_go:
         if node not in history.nodes:
             known = ", ".join(sorted(history.nodes)) or "none"

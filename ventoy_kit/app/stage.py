@@ -117,6 +117,7 @@ def _stage_onto(
     with files.locked():
         look, problems = _look(files, stick, built, host, recheck=options.recheck, let_go=options.let_go)
         report.extend(problems)
+        report.extend(look.armed.refusal() if look is not None else ())
         if look is None or report.has_errors:
             return Outcome("stage", report)
         plan, problems = reconcile(look.wanted, look.found, look.config)

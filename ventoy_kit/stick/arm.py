@@ -128,11 +128,6 @@ class State:
         """The history of a fleet."""
         return self.histories.get(fleet, History())
 
-    @property
-    def idle(self) -> bool:
-        """Whether the stick is a toolbox and nothing is left of an arming."""
-        return self.arming is None and not self.folders
-
 
 def survey_arming(files: StickFiles) -> State:
     """Look at a stick. Raises StorageError: it cannot be read."""
