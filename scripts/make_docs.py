@@ -50,6 +50,7 @@ RULE_GROUPS = {
     "T": "Targets: sticks, image files, folders",
     "V": "Ventoy's own configuration",
     "Z": "Staging",
+    "K": "Arming",
     "U": "Commands",
 }
 

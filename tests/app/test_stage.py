@@ -177,7 +177,9 @@ os.execvp(sys.argv[1], sys.argv[1:])
 """
 
 
-def on_terminal(args: list[str | Path], cwd: Path, answer: bytes) -> tuple[str, int]:
+def on_terminal(
+    args: list[str | Path], cwd: Path, answer: bytes, prompt: bytes = b"[y/N]"
+) -> tuple[str, int]:
     """Runs a command on a pseudo-terminal and answers its question; what was shown, and the exit code."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
@@ -202,7 +204,7 @@ def on_terminal(args: list[str | Path], cwd: Path, answer: bytes) -> tuple[str, 
             if not block:
                 break
             said += block
-            if b"[y/N]" in said and not answered:
+            if prompt in said and not answered:
                 os.write(leader, answer)
                 answered = True
     os.close(leader)

@@ -27,6 +27,7 @@ CALLS = {
     "check": ["check"],
     "checklist": ["checklist"],
     "demo": ["demo", "{stick}/demo"],
+    "disarm": ["disarm", "{stick}"],
     "doctor": ["doctor"],
     "fetch": ["fetch", "--offline"],
     "hooks list": ["hooks", "list"],
@@ -34,6 +35,7 @@ CALLS = {
     "image list": ["image", "list"],
     "image verify": ["image", "verify"],
     "init": ["init", "{stick}/new"],
+    "reimage": ["reimage", "node1", "{staged}", "--yes", "node1"],
     "schema": ["schema"],
     "stage": ["stage", "{stick}", "--yes"],
     "status": ["status"],
@@ -52,6 +54,8 @@ REFUSED = {
     "image inspect": ["image", "inspect", "fleet.yaml"],
     "image verify": ["image", "verify", "{stick}"],
     "init": ["init", "."],
+    "disarm": ["disarm", "/dev/null"],
+    "reimage": ["reimage", "nobody", "{stick}"],
     "stage": ["stage", "/dev/null", "--yes"],
     "status": ["status", "/dev/null"],
 }
@@ -79,7 +83,10 @@ def test_every_command_is_tried_here():
 
 
 def filled(args: list[str], stick: Path) -> list[str]:
-    return [a.format(stick=stick) for a in args]
+    """The call with its folders: an empty one, and one that is staged."""
+    if "{staged}" in args:
+        assert run(["stage", str(stick), "--yes", "--quiet"]) == 0
+    return [a.format(stick=stick, staged=stick) for a in args]
 
 
 def check_envelope(envelope, name: str, *, ok: bool) -> None:
@@ -162,6 +169,7 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         "check": "ventoy_kit.app.check.check",
         "checklist": "ventoy_kit.app.checklist.checklist",
         "demo": "ventoy_kit.app.demo.demo",
+        "disarm": "ventoy_kit.app.disarm.disarm",
         "doctor": "ventoy_kit.app.doctor.doctor",
         "fetch": "ventoy_kit.app.fetch.fetch",
         "hooks list": "ventoy_kit.app.info.hooks_list",
@@ -169,17 +177,18 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         "image list": "ventoy_kit.app.image_list.image_list",
         "image verify": "ventoy_kit.app.image_verify.verify_images",
         "init": "ventoy_kit.app.start.init",
+        "reimage": "ventoy_kit.app.reimage.reimage",
         "schema": "ventoy_kit.app.info.schema",
         "stage": "ventoy_kit.app.stage.stage",
         "status": "ventoy_kit.app.devices.list_disks",
     }
     monkeypatch.setattr(where[name], fail)
-    ran = cli(*filled(CALLS[name], stick), "--json")
+    ran = cli(*filled([a.replace("{staged}", "{stick}") for a in CALLS[name]], stick), "--json")
     assert ran.code == 3
     check_envelope(json.loads(ran.out), name, ok=False)
     (finding,) = ran.envelope["findings"]
     assert (finding["rule"], finding["message"]) == ("machine", "the disk is on fire")
-    text = cli(*filled(CALLS[name], stick))
+    text = cli(*filled([a.replace("{staged}", "{stick}") for a in CALLS[name]], stick))
     assert (text.code, text.out) == (3, "")
     assert text.err == "failed: the disk is on fire\n  try: Leave the building.\n"
 

@@ -27,8 +27,6 @@ FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 NOT_THERE = {
-    "reimage",
-    "disarm",
     "unstage",
     "rehearse",
     "blueprint",

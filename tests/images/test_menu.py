@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from ventoy_kit.images import codes
 from ventoy_kit.images.facts import GRUB_MENU, ISOLINUX_MENU, BootMenu, IsoFacts
-from ventoy_kit.images.menu import AUTOMATED_SUFFIX, LIMIT, derive_toolbox_menu
+from ventoy_kit.images.menu import (
+    ARMED_SUFFIX,
+    ARMED_TIMEOUT,
+    AUTOMATED_SUFFIX,
+    LIMIT,
+    derive_armed_menu,
+    derive_toolbox_menu,
+)
 from ventoy_kit.images.standin import standin_files
 
 PROXMOX = standin_files("proxmox-ve", "9.1-1").files[GRUB_MENU].decode()
@@ -360,3 +367,67 @@ def test_without_the_added_end_grub_would_start_by_itself(tmp_path):
     menu = cut(derive(PROXMOX.replace("set timeout=10", "set timeout=1")))[0]
     shown = _boot(tmp_path, menu, until=b"STAND-IN", seconds=0)
     assert "STAND-IN" in shown
+
+
+class TestArmed:
+    """The menu of an armed stick: the same file, but the unattended entry starts by itself."""
+
+    def derive(self, text, family="proxmox"):
+        menu, report = derive_armed_menu(facts(text, family))
+        assert menu is not None, [finding.message for finding in report]
+        assert len(report) == 0
+        body, _, end = menu.text.partition("# The rest was added by ventoy-kit")
+        found = re.fullmatch(
+            rf"[^\n]*\n#[^\n]*\nset default=(\d+)\nset timeout_style=menu\nset timeout={ARMED_TIMEOUT}\n", end
+        )
+        assert found is not None
+        return body, int(found[1])
+
+    def test_proxmox_starts_the_automated_entry(self):
+        body, default = self.derive(PROXMOX)
+        assert default == 0
+        assert body == cut(derive(PROXMOX))[0].replace(AUTOMATED_SUFFIX, ARMED_SUFFIX)
+
+    def test_wherever_it_stands(self):
+        block, _, manual = SMALL.partition("menuentry 'Manual'")
+        _, default = self.derive(f"menuentry 'Manual'{manual}{block}")
+        assert default == 1
+
+    def test_debian_starts_the_text_installation_which_the_ticket_makes_unattended(self):
+        graphical = (
+            "menuentry 'Graphical install' {\n    linux /install.amd/vmlinuz vga=788 --- quiet\n"
+            "    initrd /install.amd/gtk/initrd.gz\n}\n"
+        )
+        assert self.derive(DEBIAN, "debian") == (DEBIAN, 0)
+        assert self.derive(graphical + DEBIAN, "debian") == (graphical + DEBIAN, 1)
+
+    @pytest.mark.parametrize(
+        ("text", "family"),
+        [
+            ("menuentry 'Graphical install' {\n linux /vmlinuz\n initrd /gtk/initrd.gz\n}\n", "debian"),
+            ("if [ $a = b ]; then\n menuentry 'x' {\n linux /x\n }\nfi\n" + SMALL, "proxmox"),
+            (SMALL.replace("menuentry 'Auto'", "menuentry Auto"), "proxmox"),
+            (SMALL.replace("proxmox-start-auto-installer", ""), "proxmox"),
+        ],
+    )
+    def test_a_menu_in_which_the_entry_is_not_sure_is_refused(self, text, family):
+        menu, report = derive_armed_menu(facts(text, family))
+        assert menu is None
+        assert [f.rule for f in report] == [codes.UNKNOWN_MENU]
+
+    @given(st.text(max_size=300), st.sampled_from(["proxmox", "debian"]))
+    def test_any_text_gives_a_menu_or_one_finding(self, text, family):
+        menu, report = derive_armed_menu(facts(text, family))
+        assert (menu is None) is (len(report) == 1)
+
+    @pytest.mark.slow
+    @pytest.mark.needs_tool("qemu-system-x86_64", "grub-mkrescue", "grub-script-check", "xorriso", "mformat")
+    def test_grub_starts_it_with_no_key(self, tmp_path):
+        menu, _ = derive_armed_menu(facts(PROXMOX))
+        assert menu is not None
+        (tmp_path / "grub.cfg").write_text(menu.text)
+        subprocess.run(["grub-script-check", str(tmp_path / "grub.cfg")], check=True)
+        shown = _boot(tmp_path, menu.text, until=b"STAND-IN", seconds=0)
+        assert "*Install Proxmox VE (Automated) - armed, starts by itself" in shown
+        assert "automatically in 5s" in shown
+        assert "STAND-IN" in shown

@@ -174,5 +174,5 @@ def test_fleets_built_right_have_no_findings_and_render(numbers, shapes):
     named = {f.path.rpartition("/")[2] for f in payload.files if f.origin == "ticket"}
     assert named - {"auto"} == set(nodes)
     assert {f.path.rpartition("/")[2] for f in payload.files if f.origin == "checklist"} == {
-        f"{n}.{ending}" for n in nodes for ending in ("txt", "md")
+        f"{n}.{ending}" for n in nodes for ending in ("txt", "md", "armed.txt")
     }

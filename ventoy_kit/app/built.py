@@ -38,6 +38,42 @@ def load_built(fleet_file: Path, files: Files) -> tuple[Built | None, Report]:
     Returns:
         The build, or None with findings VK-Z06 to VK-Z08: no build, an older fleet file, changed files.
     """
+    index, report = _load_index(fleet_file, files)
+    if index is None:
+        return None, report
+    folder = fleet_file.parent / BUILD_FOLDER
+    sources: dict[str, Source] = {}
+    for entry in index.manifest.entries:
+        path = index.isos.get(entry.path, folder / entry.path)
+        found = _check(path, entry.size, None if entry.path in index.isos else entry.sha256, files)
+        if found is not None:
+            report.add(
+                codes.BUILD_CHANGED.finding(
+                    f"{path} {found} since it was built", index.remedy, place=Place(str(path))
+                )
+            )
+        sources[entry.path] = functools.partial(source_chunks, path)
+    built = Built(index.manifest, sources, index.stand_ins)
+    return (None if report.has_errors else built), report
+
+
+def built_manifest(fleet_file: Path, files: Files) -> tuple[Manifest | None, Report]:
+    """The manifest of the build beside a fleet file, for those who need no file of it; None with findings."""
+    index, report = _load_index(fleet_file, files)
+    return (None if index is None or report.has_errors else index.manifest), report
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The build's index: its manifest, where its ISOs lie, which are stand-ins, and how to build anew."""
+
+    manifest: Manifest
+    isos: Mapping[str, Path]
+    stand_ins: tuple[str, ...]
+    remedy: str
+
+
+def _load_index(fleet_file: Path, files: Files) -> tuple[_Index | None, Report]:
     report = Report()
     folder = fleet_file.parent / BUILD_FOLDER
     remedy = f"Run `ventoy-kit build{'' if fleet_file.name == 'fleet.yaml' else f' --fleet {fleet_file}'}`."
@@ -57,18 +93,7 @@ def load_built(fleet_file: Path, files: Files) -> tuple[Built | None, Report]:
         )
         return None, report
     report.extend(_stale(fleet_file, fleet_digest, remedy, files))
-    sources: dict[str, Source] = {}
-    for entry in manifest.entries:
-        path = isos.get(entry.path, folder / entry.path)
-        found = _check(path, entry.size, None if entry.path in isos else entry.sha256, files)
-        if found is not None:
-            report.add(
-                codes.BUILD_CHANGED.finding(
-                    f"{path} {found} since it was built", remedy, place=Place(str(path))
-                )
-            )
-        sources[entry.path] = functools.partial(source_chunks, path)
-    return (None if report.has_errors else Built(manifest, sources, stand_ins)), report
+    return _Index(manifest, isos, stand_ins, remedy), report
 
 
 def _read_index(data: bytes) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from ventoy_kit.images import codes as image_codes
 from ventoy_kit.payload import codes as payload_codes
 from ventoy_kit.plan import codes as plan_codes
 from ventoy_kit.report import Rule
+from ventoy_kit.stick import arm_codes, config_codes, reconcile_codes
 from ventoy_kit.stick import codes as target_codes
-from ventoy_kit.stick import config_codes, reconcile_codes
 
 _MODULES = (
     app_codes,
     catalog_codes,
+    arm_codes,
     config_codes,
     fetch_codes,
     firmware_codes,

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from ventoy_kit.app import codes as app_codes
+from ventoy_kit.app.arming import ArmedSide, arming_line, arming_result, look_at_arming
 from ventoy_kit.app.built import Built, load_built
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.image_file import create_stick_image
 from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome, counted
 from ventoy_kit.app.stage_view import plan_result, plan_table
+from ventoy_kit.app.targets import choose_target
 from ventoy_kit.edge.devices import Devices
 from ventoy_kit.edge.files import remove_file
 from ventoy_kit.edge.stick_files import ObstructedError, StickFolder
-from ventoy_kit.edge.targets import OpenStick, examine_target, find_stick, open_stick
+from ventoy_kit.edge.targets import OpenStick, open_stick
+from ventoy_kit.payload.model import Manifest
 from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
@@ -38,12 +41,14 @@ class StageOptions:
     Attributes:
         dry_run: show the plan and write nothing.
         recheck: read every file on the stick instead of believing its manifest.
+        let_go: nodes for which nothing of older generations is kept any more.
         create: make the target a new disk image of this size in bytes, with this partition table; it is removed again
             if staging onto it is refused.
     """
 
     dry_run: bool = False
     recheck: bool = False
+    let_go: tuple[str, ...] = ()
     create: tuple[int, Style] | None = None
 
 
@@ -83,7 +88,7 @@ def _stage(
     options: StageOptions,
     confirm: Confirm,
 ) -> Outcome:
-    candidate, found = _candidate(target, host)
+    candidate, found = choose_target(target, host)
     report.extend(found)
     if candidate is not None:
         report.extend(_stand_ins(built, candidate))
@@ -91,13 +96,6 @@ def _stage(
         return Outcome("stage", report)
     with open_stick(host.process, Devices(host.process), candidate) as stick:
         return _stage_onto(stick, built, report, host, options=options, confirm=confirm)
-
-
-def _candidate(target: str | None, host: Host) -> tuple[Candidate | None, Report]:
-    devices = Devices(host.process)
-    return (
-        find_stick(host.process, devices) if target is None else examine_target(host.process, devices, target)
-    )
 
 
 def _stand_ins(built: Built, candidate: Candidate) -> Report:
@@ -117,11 +115,12 @@ def _stage_onto(
 ) -> Outcome:
     files = StickFolder(stick.root, TEMPORARY)
     with files.locked():
-        found, config, problems = _look(files, stick, built, host, recheck=options.recheck)
+        look, problems = _look(files, stick, built, host, recheck=options.recheck, let_go=options.let_go)
         report.extend(problems)
-        if found is None or config is None:
+        report.extend(look.armed.refusal() if look is not None else ())
+        if look is None or report.has_errors:
             return Outcome("stage", report)
-        plan, problems = reconcile(built.manifest, found, config)
+        plan, problems = reconcile(look.wanted, look.found, look.config)
         report.extend(problems)
         if plan is None:
             return Outcome("stage", report)
@@ -129,17 +128,32 @@ def _stage_onto(
             Heading(
                 f"Stage generation {built.manifest.generation} of {built.manifest.fleet} onto {stick.title}"
             ),
-            *plan_table(plan, "Everything is already there: nothing was written."),
+            *look.armed.blocks(host.clock()),
+            *plan_table(plan, _nothing(look.armed)),
         )
-        result = {"target": stick.title, "kind": stick.kind, "generation": built.manifest.generation}
-        if plan.changes_nothing or options.dry_run:
+        result = {
+            "target": stick.title,
+            "kind": stick.kind,
+            "generation": built.manifest.generation,
+            **look.armed.result(host.clock()),
+        }
+        if options.dry_run or (plan.changes_nothing and look.armed.changes_nothing):
             return Outcome("stage", report, result | plan_result(plan), shown)
         answer = confirm(shown, f"Write this onto {stick.title}?")
         if answer is not True:
             report.extend(_no_answer(answer))
             return Outcome("stage", report)
-        apply_plan(plan, found, files, built.sources, host.progress)
-    return Outcome("stage", report, result | plan_result(plan), _done(stick, plan))
+        look.armed.apply(files)
+        apply_plan(plan, look.found, files, built.sources, host.progress)
+    was_armed = [Lines(("It is armed for nobody any more.",))] if look.armed.state.arming else []
+    return Outcome("stage", report, result | plan_result(plan), [*was_armed, *_done(stick, plan)])
+
+
+def _nothing(armed: ArmedSide) -> str:
+    """What is said when no file has to be written."""
+    if armed.changes_nothing:
+        return "Everything is already there: nothing was written."
+    return "Everything else is there already."
 
 
 def _no_answer(answer: bool | None) -> Report:  # noqa: FBT001 - three states
@@ -147,18 +161,39 @@ def _no_answer(answer: bool | None) -> Report:  # noqa: FBT001 - three states
     return Report([app_codes.CHOICE.finding(message, "Run it again and answer yes, or give --yes.")])
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A stick as a stage sees it: what is wanted there, what was found, ventoy.json as it shall be, and its armed side."""
+
+    wanted: Manifest
+    found: Found
+    config: bytes
+    armed: ArmedSide
+
+
 def _look(
-    files: StickFiles, stick: OpenStick, built: Built, host: Host, *, recheck: bool
-) -> tuple[Found | None, bytes | None, Report]:
+    files: StickFiles,
+    stick: OpenStick,
+    built: Built,
+    host: Host,
+    *,
+    recheck: bool,
+    let_go: tuple[str, ...] = (),
+) -> tuple[_Look | None, Report]:
     """Survey a stick, and merge its ventoy.json with ours."""
-    wanted, report = built.manifest, Report()
-    where = manifest_path(wanted.fleet)
+    report = Report()
+    fleet = built.manifest.fleet
     try:
-        found = survey(files, wanted, filesystem=stick.filesystem, recheck=recheck, progress=host.progress)
+        armed, problems = look_at_arming(files, built.manifest, let_go)
+        report.extend(problems)
+        seen = survey(
+            files, armed.wanted, filesystem=stick.filesystem, recheck=recheck, progress=host.progress
+        )
     except ObstructedError as error:
         report.add(codes.OBSTRUCTED.finding(error.message, error.hint))
-        return None, None, report
+        return None, report
     except ValueError as error:
+        where = manifest_path(fleet)
         report.add(
             codes.FOREIGN_MANIFEST.finding(
                 f"the manifest on {stick.title} cannot be used: {error}",
@@ -166,17 +201,19 @@ def _look(
                 place=Place(where),
             )
         )
-        return None, None, report
+        return None, report
+    wanted, found, problems = armed.seen(seen)
+    report.extend(problems)
     user: Obj | None = Obj()
     if found.config is not None:
         user, problems = parse_config(found.config, CONFIG_PATH)
         report.extend(problems)
     if user is None:
-        return found, None, report
+        return None, report
     before = found.manifest.config if found.manifest else {}
     merged, problems = merge_config(user, wanted.config, before, CONFIG_PATH)
     report.extend(problems)
-    return found, None if merged is None else dump_config(merged), report
+    return (None if merged is None else _Look(wanted, found, dump_config(merged), armed)), report
 
 
 def _done(stick: OpenStick, plan: StagePlan) -> list[Block]:
@@ -210,7 +247,7 @@ def status(file: Path | None, target: str, host: Host) -> Outcome:
     Raises:
         MachineError: mounting or reading failed.
     """
-    candidate, report = _candidate(target, host)
+    candidate, report = choose_target(target, host)
     if candidate is None:
         return Outcome("status", report)
     built = None
@@ -221,15 +258,15 @@ def status(file: Path | None, target: str, host: Host) -> Outcome:
         return Outcome("status", report)
     with open_stick(host.process, Devices(host.process), candidate) as stick:
         files = StickFolder(stick.root, TEMPORARY)
-        looked, config, problems = _look(files, stick, built, host, recheck=True)
+        look, problems = _look(files, stick, built, host, recheck=True)
         report.extend(problems)
-        if looked is None or config is None:
+        if look is None:
             return Outcome("status", report)
-        plan, problems = reconcile(built.manifest, looked, config)
+        plan, problems = reconcile(look.wanted, look.found, look.config)
         report.extend(problems)
     if plan is None:
         return Outcome("status", report)
-    manifest = looked.manifest
+    manifest, arming = look.found.manifest, look.armed.state.arming
     state = "nothing of this fleet" if manifest is None else f"generation {manifest.generation}"
     state += "" if manifest is None or manifest.complete else ", interrupted before it was complete"
     result: dict[str, Any] = {
@@ -237,10 +274,13 @@ def status(file: Path | None, target: str, host: Host) -> Outcome:
         "generation": manifest.generation if manifest else None,
         "complete": manifest.complete if manifest else False,
         "wanted": built.manifest.generation,
+        "armed": arming_result(arming, host.clock()),
+        "held": look.armed.held,
         **plan_result(plan),
     }
     blocks: list[Block] = [
         Heading(f"{stick.title} holds {state}; built is {built.manifest.generation}"),
+        *([Lines((arming_line(arming, host.clock()),))] if arming else []),
         *plan_table(plan, "Every file was read and is as it should be."),
     ]
     return Outcome("status", report, result, blocks)

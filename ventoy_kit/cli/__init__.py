@@ -17,18 +17,20 @@ COMMANDS = {
     "check": "Check the fleet file, its images and data folders.",
     "checklist": "Print what to compare, set and press at each machine.",
     "demo": "Do the main job on a built-in example, without root or stick.",
+    "disarm": "Make an armed stick a toolbox again.",
     "doctor": "Say which programs and rights are missing, and what for.",
     "fetch": "Bring the fleet's images into the cache, verified, and lock them.",
     "hooks": "List the hooks that nodes can run after installation.",
     "image": "List, verify and look into images.",
     "init": "Write a commented fleet file to begin with.",
+    "reimage": "Arm a stick: one node installs with no key pressed, once.",
     "schema": "Print the JSON schema of the fleet file.",
     "stage": "Write what was built onto a stick, an image file or a folder.",
     "status": "List disks, or say what of the build is on a target.",
 }
 
-MODULES = {"bios": "bios_commands"}
-"""Modules of commands that do not stand in `commands`."""
+MODULES = {"bios": "bios_commands", "disarm": "arm_commands", "reimage": "arm_commands"}
+"""Where a command stands, if not in `commands`."""
 
 
 class LazyGroup(click.Group):
@@ -42,7 +44,8 @@ class LazyGroup(click.Group):
         """Import the command's function."""
         if cmd_name not in COMMANDS:
             return None
-        commands = importlib.import_module(f"ventoy_kit.cli.{MODULES.get(cmd_name, 'commands')}")
+        module = MODULES.get(cmd_name, "commands")
+        commands = importlib.import_module(f"ventoy_kit.cli.{module}")
         command: click.Command = getattr(commands, cmd_name)
         return command
 

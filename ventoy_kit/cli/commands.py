@@ -165,6 +165,13 @@ def fetch(
     "--recheck", is_flag=True, help="Read every ISO on the target instead of believing its manifest."
 )
 @click.option(
+    "--let-go",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=_complete_nodes,
+    help="Keep nothing of older generations for this node any more.",
+)
+@click.option(
     "--create", "size", metavar="SIZE", callback=_size, help="Make TARGET a new disk image of this size."
 )
 @click.option(
@@ -177,6 +184,7 @@ def stage(
     dry_run: bool,
     yes: bool,
     recheck: bool,
+    let_go: tuple[str, ...],
     size: int | None,
     style: str,
     host: Host,
@@ -193,7 +201,7 @@ def stage(
         raise click.UsageError("--create needs a TARGET and writes it, so it does not go with --dry-run")
     create = None if size is None else (size, _style(style))
     confirm = console.announce if yes else console.ask
-    return use_case(fleet, target, host, StageOptions(dry_run, recheck, create), confirm)
+    return use_case(fleet, target, host, StageOptions(dry_run, recheck, let_go, create), confirm)
 
 
 def _style(text: str) -> Literal["mbr", "gpt"]:

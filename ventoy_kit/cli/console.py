@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ENVELOPE = 1
 """Version of the JSON envelope."""
 
-CHANGING = ("build", "demo", "init", "stage")
+CHANGING = ("build", "demo", "disarm", "init", "reimage", "stage")
 """Commands that write something when they succeed."""
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -90,6 +90,14 @@ class Console:
         if not self.as_json:
             self.blocks(blocks)
         return True
+
+    def ask_name(self, blocks: tuple[Block, ...], question: str) -> str | None:
+        """Show what will happen and ask for a name to be typed; None when nobody can be asked."""
+        if self.as_json or not sys.stdin.isatty():
+            return None
+        self.blocks(blocks)
+        typed: str = click.prompt(harmless(question), default="", show_default=False, err=True)
+        return typed.strip()
 
     def blocks(self, blocks: Sequence[Block]) -> None:
         """Print blocks for people."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -78,3 +79,8 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
+
+
+def random_hex(digits: int) -> str:
+    """Random hex digits in lower case, an even number of them."""
+    return secrets.token_hex(digits // 2)

@@ -185,6 +185,12 @@ UNUSED = Rule(
 HOOK_TWICE = Rule(
     "VK-R06", "A hook stands once per node", "A second entry would override the first without a word."
 )
+UNKNOWN_STORAGE = Rule(
+    "VK-R07",
+    "A guest's or service's storage is a disk or pool of its node",
+    "What lives on a system disk dies with a new installation, and `reimage` asks for it by name; so the place must "
+    "be one that the node has.",
+)
 
 OPTION_UNUSED = Rule(
     "VK-A01",

@@ -10,6 +10,7 @@ from typing import Any
 from ventoy_kit.fleet import codes
 from ventoy_kit.fleet.disk_rules import check_disks
 from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order
+from ventoy_kit.fleet.losses import check_storage
 from ventoy_kit.fleet.placeholders import (
     is_placeholder_serial,
     is_placeholder_uuid,
@@ -40,6 +41,7 @@ def check_fleet(fleet: Fleet, *, hooks: Mapping[str, HookSpec], models: Collecti
         report.extend(_address(fleet, node, at))
         report.extend(_identity(node, at))
         report.extend(check_disks(node, at))
+        report.extend(check_storage(node, at))
         report.extend(_fqdn(fleet, name, at))
         report.extend(_hooks(fleet, node, at, hooks))
     report.extend(_default_hooks(fleet, hooks))

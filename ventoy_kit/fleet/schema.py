@@ -269,6 +269,13 @@ class Service(Model):
     vcpu: Annotated[Int, Field(ge=1, le=1024)] | None = Field(None, description="Virtual processors.")
     memory: Size | None = Field(None, description="Memory.")
     disk: Size | None = Field(None, description="Disk space.")
+    storage: Name | None = Field(
+        None,
+        description="Disk or pool of the node that holds its data; for a service in a guest, where the guest lives; the system disks by default.",
+    )
+    expendable: Bool = Field(
+        default=False, description="Whether its data may be lost; then `reimage` does not ask for its name."
+    )
 
 
 class Guest(Model):
@@ -279,6 +286,13 @@ class Guest(Model):
     vcpu: Annotated[Int, Field(ge=1, le=1024)] | None = Field(None, description="Virtual processors.")
     memory: Size | None = Field(None, description="Memory.")
     disk: Size | None = Field(None, description="Disk space.")
+    storage: Name | None = Field(
+        None, description="Disk or pool of the node that holds it; the system disks by default."
+    )
+    expendable: Bool = Field(
+        default=False,
+        description="Whether the guest may be lost, its services aside; then `reimage` does not ask for its name.",
+    )
     gpu: PciId | None = Field(None, description="PCI id of the card that is passed through to it.")
     services: dict[Name, Service] = Field(default_factory=dict, description="Services in it.")
 

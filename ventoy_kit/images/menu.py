@@ -20,6 +20,15 @@ from typing import Final
 from ventoy_kit.images import codes
 from ventoy_kit.images.facts import GRUB_MENU, ISOLINUX_MENU, IsoFacts
 from ventoy_kit.images.grub import GrubSyntaxError, Statement, Word, parse
+from ventoy_kit.images.menu_entries import (
+    ENTRIES,
+    LINUX,
+    UnknownMenuError,
+    first_manual,
+    first_text,
+    index_of,
+    menu_entries,
+)
 from ventoy_kit.report import Finding, Path, Place, Report, place_in
 
 LIMIT: Final = 1 << 20
@@ -28,27 +37,17 @@ LIMIT: Final = 1 << 20
 AUTOMATED_SUFFIX: Final = " - asks for the node name first"
 """Behind the title of Proxmox' automated entry; no quotes in it, since it lands inside some."""
 
+ARMED_SUFFIX: Final = " - armed, starts by itself"
+"""The same in the menu of an armed stick."""
+
+ARMED_TIMEOUT: Final = 5
+"""Seconds that the menu of an armed stick shows before it goes on; a key press stops it."""
+
 _MODE_FILE: Final = "auto-installer-mode.toml"
 _MODE_FILE_PATH: Final = re.compile(r"(?:\(\$(?:root|\{root\})\))?/?auto-installer-mode\.toml")
 _START_AUTO: Final = "proxmox-start-auto-installer"
-_ENTRIES: Final = ("menuentry", "submenu")
-_LINUX: Final = ("linux", "linux16", "linuxefi")
 _TITLE: Final = re.compile(r"""'[^']*'|"(?:\\.|[^\\"])*\"""", re.DOTALL)
 _OPTION_WITH_VALUE: Final = frozenset(("--class", "--users", "--hotkey", "--source", "--id"))
-# Commands after which it is not this file that makes the menu, or not it alone.
-_ELSEWHERE: Final = (
-    *(
-        "source",
-        ".",
-        "configfile",
-        "legacy_source",
-        "legacy_configfile",
-        "syslinux_source",
-        "syslinux_configfile",
-    ),
-    *("extract_entries_source", "extract_entries_configfile", "blscfg", "normal", "normal_exit", "eval"),
-    *("exit", "return", "break", "continue", "boot", "halt", "reboot", "chainloader"),
-)
 # Words on Debian's kernel line that mean: not the plain installation that asks its questions.
 _DEBIAN_OTHER: Final = re.compile(
     r"auto(=.*)?|auto-install/.*|priority=critical|preseed/.*|(file|url)=.*|rescue/enable=.*|debconf/priority=critical"
@@ -84,19 +83,13 @@ class _Menu:
     Attributes:
         edits: the changes that make the menu usable.
         manual: index of the entry that installs with questions.
+        automated: index of the entry that installs unattended when the node's answers are there; None if there is none
+            that a text console can follow.
     """
 
     edits: tuple[_Edit, ...]
     manual: int
-
-
-class _UnknownMenuError(Exception):
-    """The menu is not built as expected; `offset` is the character where that shows, if there is one."""
-
-    def __init__(self, message: str, offset: int | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.offset = offset
+    automated: int | None
 
 
 def derive_toolbox_menu(facts: IsoFacts, *, path: Path | None = None) -> tuple[DerivedMenu | None, Report]:
@@ -112,6 +105,32 @@ def derive_toolbox_menu(facts: IsoFacts, *, path: Path | None = None) -> tuple[D
     Returns:
         The menu, or None with the finding that says why there is none.
     """
+    menu, report = _derive(facts, path, AUTOMATED_SUFFIX, lambda known: _waiting(known.manual))
+    if menu is not None and facts.menu(ISOLINUX_MENU) is not None:
+        report.add(
+            codes.OWN_BIOS_MENU.finding(
+                f"{facts.title} has a menu of its own for BIOS boots, which stays as it is",
+                "Boot the nodes in UEFI mode.",
+                path=path,
+            )
+        )
+    return menu, report
+
+
+def derive_armed_menu(facts: IsoFacts, *, path: Path | None = None) -> tuple[DerivedMenu | None, Report]:
+    """The menu of an armed stick: after a few seconds it starts the entry that installs unattended, with no key.
+
+    Proxmox: the automated entry. Debian: the first plain text installation; the ticket that Ventoy hands over is its
+    preseed and makes it unattended, and without a ticket it asks its questions, so a missing file wipes nothing.
+
+    Args and returns as for `derive_toolbox_menu`.
+    """
+    return _derive(facts, path, ARMED_SUFFIX, lambda known: _starting(known.automated))
+
+
+def _derive(
+    facts: IsoFacts, path: Path | None, suffix: str, end: Callable[[_Menu], str]
+) -> tuple[DerivedMenu | None, Report]:
     report = Report()
     menu = facts.menu(GRUB_MENU)
     if menu is None or facts.family is None:
@@ -120,22 +139,15 @@ def derive_toolbox_menu(facts: IsoFacts, *, path: Path | None = None) -> tuple[D
         return None, report
     try:
         statements = parse(menu.text)
-        known = _proxmox(statements) if facts.family == "proxmox" else _debian(statements)
-        text = _applied(menu.text, known.edits) + _waiting(menu.text, known.manual)
+        known = _proxmox(statements, suffix) if facts.family == "proxmox" else _debian(statements)
+        text = _applied(menu.text, known.edits)
+        text += ("" if menu.text.endswith("\n") else "\n") + end(known)
         if len(text.encode()) > LIMIT:
-            raise _UnknownMenuError(f"the result is larger than the {LIMIT} bytes that Ventoy takes")  # noqa: TRY301 - one place turns all of them into findings
-    except (GrubSyntaxError, _UnknownMenuError) as error:
+            raise UnknownMenuError(f"the result is larger than the {LIMIT} bytes that Ventoy takes")  # noqa: TRY301 - one place turns all of them into findings
+    except (GrubSyntaxError, UnknownMenuError) as error:
         place = None if error.offset is None else _place(facts, menu.text, error.offset)
         report.add(_unknown(facts, error.message, path, place))
         return None, report
-    if facts.menu(ISOLINUX_MENU) is not None:
-        report.add(
-            codes.OWN_BIOS_MENU.finding(
-                f"{facts.title} has a menu of its own for BIOS boots, which stays as it is",
-                "Boot the nodes in UEFI mode.",
-                path=path,
-            )
-        )
     return DerivedMenu(GRUB_MENU, text), report
 
 
@@ -167,14 +179,26 @@ def _applied(text: str, edits: Sequence[_Edit]) -> str:
     return "".join((*parts, text[done:]))
 
 
-def _waiting(text: str, default: int) -> str:
+def _waiting(default: int) -> str:
     """The lines behind the menu's own that keep it on the screen until a person chooses."""
     return (
-        ("" if text.endswith("\n") else "\n")
-        + "# The rest was added by ventoy-kit: nothing in this menu starts by itself,\n"
-        + "# and the cursor stands on the installation that asks its questions.\n"
-        + f"set default={default}\n"
-        + "set timeout=-1\n"
+        "# The rest was added by ventoy-kit: nothing in this menu starts by itself,\n"
+        "# and the cursor stands on the installation that asks its questions.\n"
+        f"set default={default}\n"
+        "set timeout=-1\n"
+    )
+
+
+def _starting(default: int | None) -> str:
+    """The lines behind the menu's own that start the unattended installation."""
+    if default is None:
+        raise UnknownMenuError("no entry for an unattended installation in text mode was found")
+    return (
+        "# The rest was added by ventoy-kit: this stick is armed, and the entry that installs\n"
+        "# unattended starts by itself. A key press stops the countdown.\n"
+        f"set default={default}\n"
+        "set timeout_style=menu\n"
+        f"set timeout={ARMED_TIMEOUT}\n"
     )
 
 
@@ -188,7 +212,7 @@ class _ModeTest:
     end: int
 
 
-def _proxmox(statements: tuple[Statement, ...]) -> _Menu:
+def _proxmox(statements: tuple[Statement, ...], suffix: str) -> _Menu:
     tests = _mode_tests(statements)
     block = _automated_block(statements, tests)
     dropped = tuple(test.block for test in tests if test.negated)
@@ -197,17 +221,20 @@ def _proxmox(statements: tuple[Statement, ...]) -> _Menu:
     edits = [
         # The test command that the file uses already, made true, or false where it asks for the file's absence.
         *(_Edit(test.start, test.end, "1 = 0" if test.negated else "1 = 1") for test in tests),
-        _Edit(title.end - 1, title.end - 1, AUTOMATED_SUFFIX),
+        _Edit(title.end - 1, title.end - 1, suffix),
     ]
-    entries = _entries(statements, taken=block.block, dropped=dropped)
-    return _Menu(tuple(edits), _first_manual(entries, lambda linux: not _starts_auto(linux)))
+    entries = tuple(menu_entries(statements, taken=block.block, dropped=dropped))
+    manual = first_manual(entries, lambda linux: not _starts_auto(linux))
+    return _Menu(tuple(edits), manual, index_of(entry, entries))
 
 
 def _debian(statements: tuple[Statement, ...]) -> _Menu:
     def asks(linux: Statement) -> bool:
         return not any(_DEBIAN_OTHER.fullmatch(word.value) for word in linux.words[1:])
 
-    return _Menu((), _first_manual(_entries(statements), asks))
+    entries = tuple(menu_entries(statements))
+    manual = first_manual(entries, asks)
+    return _Menu((), manual, first_text(entries, asks))
 
 
 def _mode_tests(statements: tuple[Statement, ...]) -> tuple[_ModeTest, ...]:
@@ -216,10 +243,10 @@ def _mode_tests(statements: tuple[Statement, ...]) -> tuple[_ModeTest, ...]:
     known = {test.block.branches[0].condition[0].start for test in tests}
     for statement in _all(statements):
         if statement.start not in known and any(_MODE_FILE in word.value for word in statement.words):
-            raise _UnknownMenuError(f"{_MODE_FILE} is used in a way that is not known", statement.start)
+            raise UnknownMenuError(f"{_MODE_FILE} is used in a way that is not known", statement.start)
     for test in tests:
         if len(test.block.branches) != 1:
-            raise _UnknownMenuError(f"the condition on {_MODE_FILE} has an `else`", test.block.start)
+            raise UnknownMenuError(f"the condition on {_MODE_FILE} has an `else`", test.block.start)
     return tests
 
 
@@ -246,14 +273,12 @@ def _automated_block(statements: tuple[Statement, ...], tests: Sequence[_ModeTes
     """The one top-level block that is there only for prepared images."""
     wanted = [test for test in tests if not test.negated]
     if len(wanted) != 1:
-        raise _UnknownMenuError(
+        raise UnknownMenuError(
             f"expected one block `if [ -f {_MODE_FILE} ]`, found {len(wanted)}",
             wanted[1].start if wanted else None,
         )
     if not any(statement is wanted[0].block for statement in statements):
-        raise _UnknownMenuError(
-            f"the block for {_MODE_FILE} stands within another one", wanted[0].block.start
-        )
+        raise UnknownMenuError(f"the block for {_MODE_FILE} stands within another one", wanted[0].block.start)
     return wanted[0]
 
 
@@ -261,18 +286,18 @@ def _automated_entry(
     statements: tuple[Statement, ...], block: Statement, dropped: Sequence[Statement]
 ) -> Statement:
     """The only entry of the block, which must be the only one that can start the automated installation."""
-    entries = [statement for statement in block.walk() if statement.name in _ENTRIES]
+    entries = [statement for statement in block.walk() if statement.name in ENTRIES]
     if len(entries) != 1 or entries[0] not in block.branches[0].body or entries[0].name != "menuentry":
-        raise _UnknownMenuError(f"the block for {_MODE_FILE} does not hold exactly one entry", block.start)
+        raise UnknownMenuError(f"the block for {_MODE_FILE} does not hold exactly one entry", block.start)
     starting = [statement for statement in entries[0].walk() if _starts_auto(statement)]
-    if len(starting) != 1 or starting[0].name not in _LINUX:
-        raise _UnknownMenuError(
+    if len(starting) != 1 or starting[0].name not in LINUX:
+        raise UnknownMenuError(
             f"the entry for {_MODE_FILE} does not start {_START_AUTO} once", entries[0].start
         )
     accounted = {statement.start for tree in (entries[0], *dropped) for statement in tree.walk()}
     for statement in _all(statements):
         if _starts_auto(statement) and statement.start not in accounted:
-            raise _UnknownMenuError(f"{_START_AUTO} stands at a place that is not known", statement.start)
+            raise UnknownMenuError(f"{_START_AUTO} stands at a place that is not known", statement.start)
     return entries[0]
 
 
@@ -288,71 +313,9 @@ def _title(entry: Statement) -> Word:
             next(arguments, None)
         elif not word.value.startswith("--"):
             if not _TITLE.fullmatch(word.raw):
-                raise _UnknownMenuError("the title of the automated entry is not in quotes", word.start)
+                raise UnknownMenuError("the title of the automated entry is not in quotes", word.start)
             return word
-    raise _UnknownMenuError("the automated entry has no title", entry.start)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A top-level entry, and whether it is there whatever the conditions around it say."""
-
-    statement: Statement
-    sure: bool
-
-
-def _entries(
-    statements: Iterable[Statement], *, taken: Statement | None = None, dropped: Sequence[Statement] = ()
-) -> Iterator[_Entry]:
-    """The menu's entries in order. `taken` is a block made unconditional, `dropped` are blocks made impossible."""
-    for statement in statements:
-        if any(statement is block for block in dropped):
-            continue
-        if statement.name in _ENTRIES:
-            _check_submenus(statement)
-            yield _Entry(statement, sure=True)
-        elif statement is taken:
-            yield from _entries(statement.branches[0].body)
-        elif statement.compound == "if":
-            for branch in statement.branches:
-                inner = (*_entries(branch.condition), *_entries(branch.body, dropped=dropped))
-                yield from (_Entry(entry.statement, sure=False) for entry in inner)
-        elif statement.compound is not None:
-            _check_plain(statement)
-        elif statement.name in _ELSEWHERE or "$" in statement.words[0].raw.split("=")[0]:
-            raise _UnknownMenuError(f"`{statement.name}` may bring entries from elsewhere", statement.start)
-
-
-def _check_plain(compound: Statement) -> None:
-    """A loop or a function may set variables, but make no entry."""
-    for statement in compound.walk():
-        if statement.name in (*_ENTRIES, *_ELSEWHERE):
-            raise _UnknownMenuError(
-                f"`{statement.name}` stands within a {compound.compound}", statement.start
-            )
-
-
-def _check_submenus(entry: Statement) -> None:
-    """No submenu may start an entry by itself: a timeout within one is beyond the lines added at the end."""
-    if entry.name != "submenu":
-        return
-    for statement in entry.walk():
-        words = statement.words[1:] if statement.name == "set" else statement.words[:1]
-        if any(re.match(r"timeout(=|$)", word.value) for word in words):
-            raise _UnknownMenuError("a submenu sets a timeout of its own", statement.start)
-
-
-def _first_manual(entries: Iterable[_Entry], asks: Callable[[Statement], bool]) -> int:
-    """The index of the first entry that boots a kernel for an installation with questions."""
-    for index, entry in enumerate(tuple(entries)):  # all of them first: what follows may be refused too
-        if not entry.sure:
-            raise _UnknownMenuError(
-                "an entry before the first manual one is there only sometimes", entry.statement.start
-            )
-        kernels = [statement for statement in entry.statement.body if statement.name in _LINUX]
-        if entry.statement.name == "menuentry" and kernels and all(asks(kernel) for kernel in kernels):
-            return index
-    raise _UnknownMenuError("no entry for an installation by hand was found")
+    raise UnknownMenuError("the automated entry has no title", entry.start)
 
 
 def _all(statements: Iterable[Statement]) -> Iterator[Statement]:

@@ -12,8 +12,6 @@ from ventoy_kit.payload.ticket import AUTO
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.model import DiskPlan, NodePlan, Plan
 
-CHECKLIST_FOLDER = "checklists"
-
 WIDTH = 78
 
 
@@ -41,7 +39,15 @@ def render_checklist(plan: Plan, node: NodePlan, library: Library) -> Mapping[Li
     return {"txt": _as_text(title, sections).encode(), "md": _as_markdown(title, sections).encode()}
 
 
-def checklist_sections(plan: Plan, node: NodePlan, library: Library) -> Iterator[Section]:
+def render_armed_checklist(plan: Plan, node: NodePlan, library: Library) -> bytes:
+    """The checklist of a node whose stick is armed for it, as text: `reimage` prints it."""
+    title = f"Checklist for {node.name} - {node.title}, with an armed stick"
+    return _as_text(title, tuple(checklist_sections(plan, node, library, armed=True))).encode()
+
+
+def checklist_sections(
+    plan: Plan, node: NodePlan, library: Library, *, armed: bool = False
+) -> Iterator[Section]:
     """The content, independent of form."""
     yield _identity(plan, node, library)
     doomed = tuple(_disk(d) for d in node.disks_for("system"))
@@ -58,7 +64,7 @@ def checklist_sections(plan: Plan, node: NodePlan, library: Library) -> Iterator
     )
     yield _network(node)
     yield from _firmware(node, library)
-    yield _steps(plan, node, library)
+    yield _armed_steps(node, library) if armed else _steps(plan, node, library)
     yield _refusals(library)
 
 
@@ -134,16 +140,41 @@ def _steps(plan: Plan, node: NodePlan, library: Library) -> Section:
     steps += [
         "The screen shows the node and every disk that will be wiped. Compare it with this sheet.",
         f"Type `{node.name}` and Enter. Anything else stops without touching a disk.",
-        *(
-            ("Wait. The machine restarts by itself.", "Remove the stick, so that the machine boots its disk.")
-            if node.install.reboot_mode == "reboot"
-            else ("Wait. The machine switches itself off.", "Remove the stick, then switch the machine on.")
-        ),
-        f"Success: `ssh root@{node.address.ip}` greets you as {node.fqdn}.",
+        *_end(node),
     ]
     warning = "The image is a stand-in, which cannot boot: build with the vendor's ISO before you go to the machine."
-    items = tuple(Item(f"{n}. {s}") for n, s in enumerate(steps, start=1))
-    return Section("At the machine", items, warning if image.facts.stand_in else "")
+    return Section("At the machine", _numbered(steps), warning if image.facts.stand_in else "")
+
+
+def _armed_steps(node: NodePlan, library: Library) -> Section:
+    profile = library.profiles.get(node.model)
+    boot_key = profile.keys.boot_menu if profile and profile.keys else "the boot menu key"
+    steps = [
+        "Back up what must survive. Make sure that no other machine needs this node now.",
+        f"Plug in the stick, switch on, press {boot_key}, choose the stick's UEFI entry.",
+        f"Press nothing more. Ventoy's menu shows one line, for {node.name}; three menus count down and go on.",
+        "The screen shows the node, every disk that will be wiped, and a code. Compare them with this sheet.",
+        "The code is the one that `ventoy-kit reimage` printed.",
+        "If anything differs, switch the machine off before the countdown ends: no disk was touched yet.",
+        *_end(node),
+        "The stick installs nothing more until it is armed again. `ventoy-kit disarm` makes it a toolbox.",
+    ]
+    remark = "It needs no key and nobody who watches. A machine that is not this node is refused."
+    return Section("At the machine", _numbered(steps), remark)
+
+
+def _end(node: NodePlan) -> tuple[str, ...]:
+    """The last steps of an installation."""
+    wait = (
+        ("Wait. The machine restarts by itself.", "Remove the stick, so that the machine boots its disk.")
+        if node.install.reboot_mode == "reboot"
+        else ("Wait. The machine switches itself off.", "Remove the stick, then switch the machine on.")
+    )
+    return (*wait, f"Success: `ssh root@{node.address.ip}` greets you as {node.fqdn}.")
+
+
+def _numbered(steps: list[str]) -> tuple[Item, ...]:
+    return tuple(Item(f"{n}. {s}") for n, s in enumerate(steps, start=1))
 
 
 def _refusals(library: Library) -> Section:

@@ -10,6 +10,12 @@ from typing import Any
 
 MANIFEST_FORMAT = 1
 
+CHECKLIST_FOLDER = "checklists"
+"""Folder of the checklists in a generation."""
+
+ARMED_MENU = "grub-armed.cfg"
+"""Name of an image's boot menu for an armed stick, beside the toolbox's `grub.cfg`."""
+
 
 @dataclass(frozen=True, slots=True)
 class PayloadFile:

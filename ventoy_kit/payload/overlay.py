@@ -31,7 +31,7 @@ class OverlayConf:
             "generation": self.generation,
             "image": self.image.id,
             "family": self.image.facts.family or "",
-            "arming": "none",
+            "arming": "1",  # the form of armings that this overlay understands
         }
         return "".join(f"{key}={value}\n" for key, value in values.items())
 

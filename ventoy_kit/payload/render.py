@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ventoy_kit.images.menu import derive_toolbox_menu
+from ventoy_kit.images.menu import derive_armed_menu, derive_toolbox_menu
 from ventoy_kit.payload import codes
 from ventoy_kit.payload.answers import debian, proxmox
-from ventoy_kit.payload.checklist import CHECKLIST_FOLDER, render_checklist
-from ventoy_kit.payload.model import IsoRef, Payload, PayloadFile, digest_of
+from ventoy_kit.payload.checklist import render_armed_checklist, render_checklist
+from ventoy_kit.payload.model import ARMED_MENU, CHECKLIST_FOLDER, IsoRef, Payload, PayloadFile, digest_of
 from ventoy_kit.payload.overlay import OverlayConf, render_overlay
 from ventoy_kit.payload.runner import RunnerHook, RunnerNode, RunnerTexts, RunnerTooLargeError, render_runner
 from ventoy_kit.payload.ticket import AUTO, plain_ticket, ticket_line
@@ -77,9 +77,13 @@ class _Renderer:
     def _checklists(self, node: NodePlan) -> list[PayloadFile]:
         folder = f"ventoy/{self.plan.fleet}/{self.generation}/{CHECKLIST_FOLDER}"
         sheets = render_checklist(self.plan, node, self.library)
+        armed = render_armed_checklist(self.plan, node, self.library)
         return [
-            PayloadFile(f"{folder}/{node.name}.{ending}", data, "checklist")
-            for ending, data in sheets.items()
+            *(
+                PayloadFile(f"{folder}/{node.name}.{ending}", data, "checklist")
+                for ending, data in sheets.items()
+            ),
+            PayloadFile(f"{folder}/{node.name}.armed.txt", armed, "checklist"),
         ]
 
     def _image_files(self, image: ImagePlan, menus: dict[str, str]) -> list[PayloadFile]:
@@ -93,6 +97,10 @@ class _Renderer:
             menus[image.id] = menu.org
             origin = f"derived from {menu.org} of {image.file_name}"
             out.append(PayloadFile(f"{folder}/grub.cfg", menu.text.encode(), origin))
+            armed, found = derive_armed_menu(image.facts)
+            self.report.extend(found)
+            if armed is not None:
+                out.append(PayloadFile(f"{folder}/{ARMED_MENU}", armed.text.encode(), f"{origin}, armed"))
         answers = {node.name: self._node_files(node, image) for node in nodes}
         tickets = {AUTO: self._ticket(None, image)} | {n.name: self._ticket(n, image) for n in nodes}
         out += [

@@ -51,7 +51,7 @@ def survey(
         StorageError: it cannot be read.
         ValueError: the manifest on it is none, or claims what a stage never writes.
     """
-    manifest = None if ignore_manifest else _read_manifest(files, manifest_path(wanted.fleet))
+    manifest = None if ignore_manifest else read_manifest(files, manifest_path(wanted.fleet))
     recorded = {e.path: e for e in manifest.entries} if manifest and manifest.complete and not recheck else {}
     sizes = {e.path: e.size for e in wanted.entries}
     owned = {e.path: e for e in manifest.entries} if manifest else {}
@@ -85,8 +85,8 @@ def survey(
     )
 
 
-def _read_manifest(files: StickFiles, path: str) -> Manifest | None:
-    """A manifest, trusted no further than its fleet's own folder and the images reach.
+def read_manifest(files: StickFiles, path: str) -> Manifest | None:
+    """A manifest on a stick, None if there is none; trusted no further than its fleet's folder and the images reach.
 
     Raises:
         ValueError: it is none, or it claims what a stage never writes.
@@ -127,7 +127,7 @@ def _others(files: StickFiles, fleet: str) -> dict[str, str]:
         if len(parts) != 3 or parts[2] != "manifest.json" or parts[1] == fleet:
             continue
         with contextlib.suppress(ValueError):
-            manifest = _read_manifest(files, path)
+            manifest = read_manifest(files, path)
             out |= {e.path: parts[1] for e in manifest.entries} if manifest else {}
     return out
 

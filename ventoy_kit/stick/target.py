@@ -82,12 +82,14 @@ class Candidate:
         facts: of the directory, image or disk.
         filesystem: of the data partition by blkid's name; None for a directory.
         title: the target for people.
+        ventoy_version: of the Ventoy on it, such as `1.1.17`; None if it cannot be told, as for a directory.
     """
 
     target: Target
     facts: PathFacts | ImageFacts | DiskFacts
     filesystem: str | None
     title: str
+    ventoy_version: str | None = None
 
 
 def classify(facts: PathFacts) -> Target | Finding:

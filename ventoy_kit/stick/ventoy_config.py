@@ -16,7 +16,7 @@ from ventoy_kit.stick.ventoy_text import Obj, Value, as_value, same_value
 MODES = ("legacy", "uefi", "ia32", "aa64", "mips")
 """Suffixes of plugin keys; a suffixed key takes the place of the plain one in that boot mode (ventoy_plugin.c)."""
 
-_TIP_PLACE: dict[str, Value] = {"left": "10%", "top": "81%", "color": "blue"}
+TIP_PLACE: dict[str, Value] = {"left": "10%", "top": "81%", "color": "blue"}
 """Where Ventoy shows the tips, if the user's own configuration does not say."""
 
 IMAGE_KEY = {"auto_install": "image", "injection": "image", "conf_replace": "iso", "menu_alias": "image"}
@@ -75,7 +75,7 @@ def _entries(root: Obj, name: str) -> list[Any] | None:
 def _store(root: Obj, name: str, entries: list[Any]) -> Obj:
     if name.startswith("menu_tip"):
         holder = root.get(name)
-        holder = holder if isinstance(holder, Obj) else Obj(tuple(_TIP_PLACE.items()))
+        holder = holder if isinstance(holder, Obj) else Obj(tuple(TIP_PLACE.items()))
         return root.with_member(name, holder.with_member("tips", list(entries)))
     return root.with_member(name, list(entries))
 
@@ -102,7 +102,7 @@ def _without_empty(root: Obj, plugin: str) -> Obj:
     if _entries(root, plugin) != []:
         return root
     holder = root.get(plugin)
-    if isinstance(holder, Obj) and {k for k, _ in holder.members} != {*_TIP_PLACE, "tips"}:
+    if isinstance(holder, Obj) and {k for k, _ in holder.members} != {*TIP_PLACE, "tips"}:
         return root
     return root.without(plugin)
 
