@@ -8,7 +8,8 @@ from pathlib import PurePath
 
 from ventoy_kit.fleet import codes as fleet_codes
 from ventoy_kit.fleet.hooks import HookSpec
-from ventoy_kit.fleet.schema import Fleet, HookUse, Install, Node
+from ventoy_kit.fleet.installing import Install
+from ventoy_kit.fleet.schema import Fleet, HookUse, Node
 from ventoy_kit.images.facts import IsoFacts
 from ventoy_kit.images.menu import derive_toolbox_menu
 from ventoy_kit.images.suit import check_image
