@@ -33,7 +33,6 @@ NOT_THERE = {
     "rehearse",
     "blueprint",
     "adopt",
-    "what-if",
     "bios",
     "hardware",
 }
