@@ -117,7 +117,7 @@ def _timeline(seen: Outlook) -> tuple[str, ...]:
             f"after {seconds(early)} to {seconds(late)}: corosync's link watch (knet) logs `has no active links`",
             (
                 f"after {seconds(timers.token)}: the token is declared lost; "
-                f"by {seconds(timers.membership)} the others agree on a cluster without it"
+                f"by {seconds(timers.membership)} the nodes that are left agree that it is gone"
             ),
         ]
     for watch in seen.watches:

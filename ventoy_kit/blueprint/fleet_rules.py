@@ -61,12 +61,15 @@ def _taken(address: str, path: Path, first: Path, node: str) -> Violation:
 
 
 def _name_servers(blueprint: Blueprint) -> Iterator[Violation]:
+    nodes = {str(node.network.address.ip) for node in blueprint.fleet.nodes.values()}
     for name, net in blueprint.fleet.networks.items():
         at: Path = ("networks", name)
-        owners = [blueprint.address_owner.get(str(address)) for address in net.dns]
+        # A router that resolves names, too, is one mistake, not two.
+        asked = [address for address in net.dns if address != net.gateway]
+        owners = [blueprint.address_owner.get(str(address)) for address in asked]
         inside = [owner[1] for owner in owners if owner is not None]
-        if inside and owners[0] is not None:
-            all_in = len(inside) == len(owners)
+        if inside and owners[0] is not None and asked[0] == net.dns[0]:
+            all_in = len(inside) == len(net.dns)
             yield Violation(
                 codes.NAME_SERVER,
                 (*at, "dns"),
@@ -78,7 +81,7 @@ def _name_servers(blueprint: Blueprint) -> Iterator[Violation]:
                 on_key=False,
             )
         owner = blueprint.address_owner.get(str(net.gateway)) if net.gateway is not None else None
-        if owner is not None:
+        if owner is not None and str(net.gateway) not in nodes:  # those are VK-N07
             yield Violation(
                 codes.GATEWAY,
                 (*at, "gateway"),
@@ -136,7 +139,7 @@ def _quorum(blueprint: Blueprint) -> Iterator[Violation]:
             yield Violation(codes.QDEVICE, path, text, remedy, owner[0], on_key=False)
         if members % 2:
             text = (
-                f"with {members} nodes the QDevice has {votes.device} of {votes.total} votes: "
+                f"with an odd number of nodes ({members}) the QDevice has {votes.device} of {votes.total} votes: "
                 "without it, no node may be lost"
             )
             yield Violation(codes.QDEVICE, ("cluster", "qdevice"), text, "Remove it, or add a node.")
@@ -157,24 +160,22 @@ def _names(blueprint: Blueprint) -> Iterator[Violation]:
         for name in node.guests:
             path: Path = ("nodes", node_name, "guests", name)
             if name in fleet.nodes:
-                text, remedy = f"the guest `{name}` has the name of a node", "Rename the guest."
+                text, remedy = "the guest has the name of a node", "Rename the guest."
                 yield Violation(codes.NAMES, path, text, remedy, node_name, name)
             elif name in first:
-                text = f"a guest on `{first[name]}` is called `{name}`, too"
+                text = f"a guest on `{first[name]}` has this name, too"
                 yield Violation(codes.NAMES, path, text, "Rename one of the two.", node_name, name)
             first.setdefault(name, node_name)
     for placed in blueprint.services:
         if placed.name in fleet.nodes:
-            text, remedy = f"the service `{placed.name}` has the name of a node", "Rename the service."
+            text, remedy = "the service has the name of a node", "Rename the service."
             yield Violation(codes.NAMES, placed.path, text, remedy, placed.node, placed.name)
     for group, numbers in blueprint.by_group.items():
         for number in blueprint.by_name.get(group, ()):
             placed = blueprint.services[number]
             if placed.service.group != group:
                 other = blueprint.services[numbers[0]]
-                text = (
-                    f"the service `{group}` has the name of a group, which {other.name} on {other.node} is in"
-                )
+                text = f"the service has the name of a group, which {other.name} on {other.node} is in"
                 remedy = "Rename one of the two, or put the service into the group."
                 yield Violation(codes.NAMES, placed.path, text, remedy, placed.node, placed.name)
 

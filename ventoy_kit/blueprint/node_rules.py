@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ventoy_kit.blueprint import codes
-from ventoy_kit.blueprint.capacity import VCPU_PER_THREAD, Ask, Room, ask_of, in_services, room_of
+from ventoy_kit.blueprint.capacity import GIB, VCPU_PER_THREAD, Ask, Room, ask_of, in_services, room_of
 from ventoy_kit.blueprint.model import Blueprint
 from ventoy_kit.blueprint.waivers import Violation
 from ventoy_kit.fleet.schema import Guest, Node
@@ -44,7 +44,7 @@ def _guest(node_name: str, node: Node, name: str, guest: Guest, at: Path) -> Ite
             yield Violation(
                 codes.GUEST_SIZE,
                 (*at, what),
-                f"`{name}` asks for {asked}, `{node_name}` has {there}",
+                f"asks for {asked}, `{node_name}` has {there}",
                 f"Write at most {there}, or move it to a larger node.",
                 node_name,
                 name,
@@ -68,17 +68,21 @@ def _amount(what: str, value: int) -> str:
     return f"{value} processors" if what == "vcpu" else format_size(value)
 
 
+def _gib(size: int) -> str:
+    return f"{size / GIB:.1f}".removesuffix(".0") + " GiB"
+
+
 def _memory(name: str, node: Node, room: Room, ask: Ask, at: Path) -> Iterator[Violation]:
     free = room.free_memory
     if free is None or ask.memory <= free:
         return
-    arc = f" and {format_size(room.arc)} for the cache of ZFS" if room.arc else ""
+    arc = f" and {_gib(room.arc)} for the cache of ZFS" if room.arc else ""
     more = " or a smaller `zfs.arc_max`" if room.arc else ""
     yield Violation(
         codes.MEMORY,
         (*at, "guests" if node.guests else "services"),
-        f"guests and services of `{name}` ask for {format_size(ask.memory)}; of {format_size(room.memory or 0)}, "
-        f"{format_size(max(free, 0))} are left after {format_size(room.system)} for the system{arc}",
+        f"guests and services of `{name}` ask for {_gib(ask.memory)}; of {_gib(room.memory or 0)}, "
+        f"{_gib(max(free, 0))} are left after {_gib(room.system)} for the system{arc}",
         f"Move something to another node, or give it less{more}.",
         name,
     )
@@ -141,7 +145,7 @@ def _cards(name: str, node: Node, at: Path) -> Iterator[Violation]:
             yield Violation(
                 codes.GPU_SHARED,
                 path,
-                f"`{guest_name}` gets the card {guest.gpu}, as `{first}` does",
+                f"gets the card {guest.gpu}, as `{first}` does",
                 "Give each guest a card of its own, or say in a waiver that only one of them runs at a time.",
                 name,
                 guest_name,
@@ -167,7 +171,8 @@ OFF = ("disabled", "off")
 
 def _firmware(name: str, model: str, settings: Mapping[str, str], at: Path) -> Iterator[Violation]:
     boot, secure = settings.get("boot-mode", ""), settings.get("secure-boot", "")
-    lacks = [] if boot.lower().startswith("uefi") else ["UEFI"]
+    uefi = "uefi" in boot.lower() and not boot.lower().startswith(("legacy", "bios", "csm"))
+    lacks = [] if uefi else ["UEFI"]
     lacks += [] if secure.lower().startswith(OFF) else ["Secure Boot off"]
     if lacks:
         yield Violation(

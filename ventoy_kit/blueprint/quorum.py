@@ -157,5 +157,5 @@ def gap(timers: Timing, interval: int, flush: int) -> Gap:
 
 
 def seconds(milliseconds: int) -> str:
-    """Milliseconds for people: `3.7 s`."""
-    return f"{milliseconds / 1000:.1f} s"
+    """Milliseconds for people, to a hundredth: `3.65 s`."""
+    return f"{round(milliseconds / 1000, 2):g} s"

@@ -79,7 +79,7 @@ def _joined(fleet: Fleet, kept: Iterable[tuple[Violation, int | None]]) -> Itera
             reason = fleet.waivers[waiver].reason
             remedy = "Nothing; remove the waiver when the reason is gone."
             yield replace(
-                finding, severity=Severity.NOTE, message=f"waived: {message}; {reason}", remedy=remedy
+                finding, severity=Severity.NOTE, message=f"waived: {message}. Reason: {reason}", remedy=remedy
             )
             continue
         switch = fleet.rules.get(violation.rule.code)
@@ -113,8 +113,7 @@ def _about_waivers(fleet: Fleet, used: set[int]) -> Iterator[Finding]:
 def _not_switchable(code: str, path: Path) -> Finding:
     return codes.NO_WAIVER.finding(
         f"{code} cannot be waived or switched",
-        f"Correct what it finds instead. Rules that can: {min(codes.SWITCHABLE)} to {max(codes.SWITCHABLE)}, "
-        "as `ventoy-kit check --explain CODE` tells.",
+        f"Correct what it finds instead. Rules that can be: {', '.join(sorted(codes.SWITCHABLE))}.",
         path=path,
         on_key=path[0] == "rules",
     )
