@@ -10,6 +10,7 @@ from ventoy_kit.app import codes
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Heading, Lines, Outcome, Table
 from ventoy_kit.app.workspace import load_fleet
+from ventoy_kit.blueprint.codes import SWITCHABLE
 from ventoy_kit.blueprint.model import Blueprint
 from ventoy_kit.blueprint.outlook import Outlook, Reimage, outlook
 from ventoy_kit.blueprint.quorum import Standing, seconds
@@ -30,8 +31,9 @@ def what_if(file: Path, down: Sequence[str], host: Host) -> Outcome:
         return Outcome("what-if", workspace.located())
     nodes = workspace.fleet.nodes
     found = [unknown(codes.NO_SUCH_NODE, "node", n, nodes, ("nodes",)) for n in down if n not in nodes]
-    # What is merely doubtful in the file is for `check` to say; an answer is wanted here.
-    report = Report([f for f in workspace.located(Report(found)) if f.severity == "error"])
+    # Judgement, however it is weighed, is for `check`; only a file that is wrong gets no answer.
+    located = workspace.located(Report(found))
+    report = Report([f for f in located if f.severity == "error" and f.rule.code not in SWITCHABLE])
     if report.has_errors:
         return Outcome("what-if", report)
     seen = outlook(workspace.blueprint, tuple(dict.fromkeys(down)))
