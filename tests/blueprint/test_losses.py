@@ -138,11 +138,28 @@ def test_a_reimage_is_safe_only_if_nothing_is_lost_for_good(make):
     assert keeper.against == ("the secret root is kept by vault, which is down, too",)
 
 
+def test_what_the_file_does_not_say_is_not_called_safe(make):
+    guests = {"box": {"kind": "vm"}, "lost": {"kind": "vm", "expendable": True}}
+    saved = {"kept": {"kind": "vm", "backed_up_by": "copies"}}
+    fleet = make(
+        {"n1": {"guests": guests}, "n2": {"guests": saved}, "n3": {"services": {"copies": {}}}, "n4": {}}
+    )
+    blueprint = Blueprint(fleet)
+    (first,) = outlook(blueprint, ["n1"]).reimages
+    assert len(first.against) == 1
+    assert "what is in box, on disks that are wiped" in first.against[0]
+    (second,) = outlook(blueprint, ["n2"]).reimages
+    assert second.safe
+    assert "guests that go with the disks and have to be made again: kept" in second.mind
+    (empty,) = outlook(blueprint, ["n4"]).reimages
+    assert "the fleet file names no service here: what is on the disks, you alone know" in empty.mind
+
+
 def test_gateway_and_name_server_inside_speak_against(make):
     lan = {"cidr": "10.0.0.0/8", "gateway": "10.0.0.1", "dns": ["10.0.0.53", "9.9.9.9"]}
     fleet = make(
         {
-            "n1": {"guests": {"router": {"kind": "vm", "address": "10.0.0.1"}}},
+            "n1": {"guests": {"router": {"kind": "vm", "address": "10.0.0.1", "expendable": True}}},
             "n2": {"services": {"resolver": {"address": "10.0.0.53"}}},
         },
         networks={"lan": lan},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ventoy_kit.blueprint.losses import Fate, Loss, fate_of_roles, lose
 from ventoy_kit.blueprint.model import Blueprint, Placed
 from ventoy_kit.blueprint.quorum import Gap, Standing, Timing, gap, standing, timing_of
+from ventoy_kit.fleet.schema import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,40 +100,60 @@ def outlook(blueprint: Blueprint, down: Collection[str]) -> Outlook:
 
 def _reimage(blueprint: Blueprint, loss: Loss, stands: Standing | None, node: str) -> Reimage:
     against = [*_quorum_against(blueprint, stands, node), *_sources_against(blueprint, loss, node)]
-    mind = []
-    wiped, kept = [], []
+    more, mind = _about_data(blueprint, loss, node)
+    spec = blueprint.fleet.nodes[node]
+    unknown = _unknown_guests(blueprint, loss, node)
+    if unknown:
+        more.append(
+            f"the fleet file does not say what is in {', '.join(unknown)}, on disks that are wiped: name the services "
+            "(or `expendable: true`, or `backed_up_by`)"
+        )
+    if not blueprint.on_node.get(node) and not unknown:
+        mind.append("the fleet file names no service here: what is on the disks, you alone know")
+    gone = [name for name, guest in spec.guests.items() if _on_wiped_disks(spec, guest.storage)]
+    if gone:
+        mind.append(f"guests that go with the disks and have to be made again: {', '.join(gone)}")
+    if node in blueprint.members and len(blueprint.members) > 1:
+        mind.append(
+            f"take {node} out of the cluster first (pvecm delnode {node}, on another node); it joins anew"
+        )
+    doomed = [(n, d.serial or d.wwn or "not named") for n, d in spec.disks.items() if d.use == "system"]
+    mind.append(f"wiped: {', '.join(f'{name} ({number})' for name, number in doomed) or 'nothing'}")
+    return Reimage(node, (*against, *more), tuple(mind))
+
+
+def _about_data(blueprint: Blueprint, loss: Loss, node: str) -> tuple[list[str], list[str]]:
+    """What the state on a node speaks against a re-image, and what is to be minded."""
+    wiped, kept, mind = [], [], []
     for number in blueprint.on_node.get(node, ()):
         placed = blueprint.services[number]
         if not placed.service.stateful or placed.service.expendable:
             continue
-        if not _on_wiped_disks(blueprint, placed):
-            kept.append(placed)
-            continue
         copies = blueprint.target(placed.backed_up_by).any_of if placed.backed_up_by else ()
-        if all(n in loss.stopped for n in copies):
+        if not _on_wiped_disks(blueprint.fleet.nodes[node], placed.storage):
+            kept.append(placed.name)
+        elif all(n in loss.stopped for n in copies):
             wiped.append(placed.name)
         else:
             mind.append(
                 f"the data of {placed.name} goes; {placed.backed_up_by} has copies, make sure of them"
             )
-    if wiped:
-        against.append(
-            f"the data of {', '.join(wiped)} is on disks that are wiped, "
-            "and no service that is still up is declared to have a copy"
-        )
     if kept:
-        mind.append(f"the data of {', '.join(p.name for p in kept)} is on disks that are not wiped")
-    if node in blueprint.members and len(blueprint.members) > 1:
-        mind.append(
-            f"take {node} out of the cluster first (pvecm delnode {node}, on another node); it joins anew"
-        )
-    disks = ", ".join(
-        f"{n} ({d.serial or d.wwn or 'not named'})"
-        for n, d in blueprint.fleet.nodes[node].disks.items()
-        if d.use == "system"
-    )
-    mind.append(f"wiped: {disks or 'nothing'}")
-    return Reimage(node, tuple(against), tuple(mind))
+        mind.append(f"the data of {', '.join(kept)} is on disks that are not wiped")
+    against = f"the data of {', '.join(wiped)} is on disks that are wiped, and no service that is still up is declared to have a copy"
+    return [against] if wiped else [], mind
+
+
+def _unknown_guests(blueprint: Blueprint, loss: Loss, node: str) -> list[str]:
+    """Guests on wiped disks of which nothing says whether they may be lost."""
+    found = []
+    spec = blueprint.fleet.nodes[node]
+    for name, guest in spec.guests.items():
+        copies = blueprint.target(guest.backed_up_by).any_of if guest.backed_up_by else ()
+        saved = any(n not in loss.stopped for n in copies)
+        if not guest.services and not guest.expendable and not saved and _on_wiped_disks(spec, guest.storage):
+            found.append(name)
+    return found
 
 
 def _quorum_against(blueprint: Blueprint, stands: Standing | None, node: str) -> list[str]:
@@ -146,11 +167,10 @@ def _quorum_against(blueprint: Blueprint, stands: Standing | None, node: str) ->
     ]
 
 
-def _on_wiped_disks(blueprint: Blueprint, placed: Placed) -> bool:
-    disks = blueprint.fleet.nodes[placed.node].disks
-    if placed.storage is None:
+def _on_wiped_disks(node: Node, storage: str | None) -> bool:
+    if storage is None:
         return True
-    return any(d.use == "system" for n, d in disks.items() if placed.storage in (n, d.pool))
+    return any(d.use == "system" for n, d in node.disks.items() if storage in (n, d.pool))
 
 
 def _sources_against(blueprint: Blueprint, loss: Loss, node: str) -> list[str]:
