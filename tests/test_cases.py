@@ -7,6 +7,7 @@ A case holds
 - `beside/`: what lies beside the fleet file;
 - `report.txt`, if the fleet is refused or warned of: the findings as the console prints them, without those that
   say that images are stand-ins;
+- `check.txt`, if the case is about notes, which `check` alone shows: the same of `check`;
 - `expected/`, if it is built: the files of the payload, archives unpacked. The generation stands as GENERATION; the
   kit's own scripts and the list of boot codes are left out.
 
@@ -28,6 +29,7 @@ import pytest
 
 from tests.support.fleets import BASE, host, put_isos
 from ventoy_kit.app.build import build
+from ventoy_kit.app.check import check
 from ventoy_kit.app.outcome import Outcome
 from ventoy_kit.app.rulebook import _MODULES, RULES
 from ventoy_kit.cli.console import Console
@@ -116,10 +118,13 @@ def test_a_case(case, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     outcome = build(Path("fleet.yaml"), host(**environment(case)))
     report = printed(outcome, capsys)
+    notes = case / "check.txt"
+    noted = printed(check(Path("fleet.yaml"), host(**environment(case))), capsys) if notes.exists() else ""
     files = payload_files(tmp_path) if outcome.ok else {}
     assert (tmp_path / "build").exists() == outcome.ok
     if UPDATE:
-        update(case, report, files)
+        update(case, report, files, noted)
+    assert not notes.exists() or noted == notes.read_text()
     golden = case / "report.txt"
     assert report == (golden.read_text() if golden.exists() else "")
     expected = case / "expected"
@@ -127,14 +132,16 @@ def test_a_case(case, tmp_path, monkeypatch, capsys):
         p.relative_to(expected).as_posix(): p.read_text() for p in sorted(expected.rglob("*")) if p.is_file()
     }
     assert files == found or (outcome.ok and not found)
-    assert golden.exists() or found, "a case shows findings or files"
+    assert golden.exists() or notes.exists() or found, "a case shows findings or files"
 
 
-def update(case: Path, report: str, files: dict[str, str]) -> None:
+def update(case: Path, report: str, files: dict[str, str], noted: str) -> None:
+    if (case / "check.txt").exists():
+        (case / "check.txt").write_text(noted)
     (case / "report.txt").unlink(missing_ok=True)
     if report:
         (case / "report.txt").write_text(report)
-    if (case / "expected").exists() or not report:
+    if (case / "expected").exists() or not (report or noted):
         shutil.rmtree(case / "expected", ignore_errors=True)
         for path, text in files.items():
             (case / "expected" / path).parent.mkdir(parents=True, exist_ok=True)
@@ -166,6 +173,7 @@ UPPER_HALF = (
     "VK-R",
     "VK-A",
     "VK-C",
+    "VK-F",
     "VK-G",
     "VK-X",
     "VK-P",
@@ -176,7 +184,7 @@ UPPER_HALF = (
 
 def test_a_case_shows_every_rule_that_a_fleet_file_can_break():
     shown = set()
-    for report in BASE.parent.glob("*/report.txt"):
+    for report in [*BASE.parent.glob("*/report.txt"), *BASE.parent.glob("*/check.txt")]:
         shown |= set(
             re.findall(r"^(?:error|warning|note) (VK-[A-Z][0-9]{2}):", report.read_text(), re.MULTILINE)
         )

@@ -39,6 +39,7 @@ CALLS = {
     "schema": ["schema"],
     "stage": ["stage", "{stick}", "--yes"],
     "status": ["status"],
+    "what-if": ["what-if", "--down", "node1"],
 }
 
 # One call of a command that findings stop; the others cannot have any.
@@ -58,6 +59,7 @@ REFUSED = {
     "reimage": ["reimage", "nobody", "{stick}"],
     "stage": ["stage", "/dev/null", "--yes"],
     "status": ["status", "/dev/null"],
+    "what-if": ["what-if", "--down", "nobody"],
 }
 
 
@@ -181,6 +183,7 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         "schema": "ventoy_kit.app.info.schema",
         "stage": "ventoy_kit.app.stage.stage",
         "status": "ventoy_kit.app.devices.list_disks",
+        "what-if": "ventoy_kit.app.whatif.what_if",
     }
     monkeypatch.setattr(where[name], fail)
     ran = cli(*filled([a.replace("{staged}", "{stick}") for a in CALLS[name]], stick), "--json")

@@ -31,7 +31,6 @@ NOT_THERE = {
     "rehearse",
     "blueprint",
     "adopt",
-    "what-if",
     "hardware",
 }
 """Commands that are designed and do not exist; no page may tell a user to type one."""

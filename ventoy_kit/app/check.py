@@ -6,9 +6,12 @@ from pathlib import Path
 
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.local_proof import prove_local
-from ventoy_kit.app.outcome import Block, Document, Heading, Next, Outcome, Table, counted
+from ventoy_kit.app.outcome import Block, Document, Heading, Lines, Next, Outcome, Table, counted
 from ventoy_kit.app.rulebook import RULES
 from ventoy_kit.app.workspace import Workspace, load_workspace
+from ventoy_kit.blueprint.losses import dark_roles, lose
+from ventoy_kit.blueprint.model import Blueprint
+from ventoy_kit.blueprint.quorum import standing
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.fleet.values import format_size
 from ventoy_kit.report import Report
@@ -31,7 +34,7 @@ def check(file: Path, host: Host, *, online: bool = False) -> Outcome:
         from ventoy_kit.app.newer import newer_releases
 
         more.extend(newer_releases(workspace, host))
-    report = workspace.located(more)
+    report = workspace.located(workspace.notes, more)
     if workspace.fleet is None or report.has_errors:
         return Outcome("check", report)
     fleet = workspace.fleet
@@ -49,7 +52,51 @@ def _result(workspace: Workspace, fleet: Fleet) -> dict[str, object]:
             for name, facts in sorted(workspace.isos.items())
         },
         "missing": [want.image for want in workspace.images.missing],
+        "losses": _losses_result(workspace.blueprint),
     }
+
+
+def _losses_result(blueprint: Blueprint | None) -> dict[str, object]:
+    """What the loss of each node alone does."""
+    if blueprint is None:
+        return {}
+    found: dict[str, object] = {}
+    for name in sorted(blueprint.fleet.nodes):
+        loss, stands = lose(blueprint, (name,)), standing(blueprint, (name,))
+        found[name] = {
+            "services": len(loss.stopped),
+            "dark": list(dark_roles(blueprint, loss)),
+            "quorum": None if stands is None else stands.holds,
+        }
+    return found
+
+
+def loss_blocks(blueprint: Blueprint) -> list[Block]:
+    """What the loss of each node does, if that is not all there is, and what the cluster survives."""
+    if len(blueprint.fleet.nodes) < 2 or not (blueprint.services or blueprint.members):
+        return []
+    rows = []
+    for name in sorted(blueprint.fleet.nodes):
+        loss, stands = lose(blueprint, (name,)), standing(blueprint, (name,))
+        quorum = "" if stands is None else "quorum holds" if stands.holds else "NO QUORUM"
+        dark = ", ".join(dark_roles(blueprint, loss))
+        rows.append((name, counted(len(loss.stopped), "service"), dark, quorum))
+    blocks: list[Block] = [Table(("if lost", "stops", "goes dark", ""), tuple(rows))]
+    if len(blueprint.members) > 1:
+        one = standing(blueprint, blueprint.members[:1])
+        two = standing(blueprint, blueprint.members[:2])
+        if one is not None and two is not None:
+            blocks.append(
+                Lines(
+                    (
+                        (
+                            f"Cluster: {one.votes.total} votes, {one.votes.needed} needed. Survives the loss of any one "
+                            f"node: {'yes' if one.holds else 'no'}; of any two: {'yes' if two.holds else 'no'}."
+                        ),
+                    )
+                )
+            )
+    return blocks
 
 
 def _disk_ids(row: tuple[str, ...]) -> dict[str, str]:
@@ -95,6 +142,7 @@ def _blocks(workspace: Workspace, fleet: Fleet) -> list[Block]:
         ),
         wipe_table(fleet),
         Table(("image", "what it is", ""), images),
+        *(loss_blocks(workspace.blueprint) if workspace.blueprint is not None else ()),
         Next((f"ventoy-kit build{_fleet_option(workspace.file)}",)),
     ]
 

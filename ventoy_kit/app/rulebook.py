@@ -1,6 +1,7 @@
 """All rules of the kit, by code."""
 
 from ventoy_kit.app import codes as app_codes
+from ventoy_kit.blueprint import codes as blueprint_codes
 from ventoy_kit.fleet import codes as fleet_codes
 from ventoy_kit.fleet import hook_codes
 from ventoy_kit.gather import codes as gather_codes
@@ -16,6 +17,7 @@ from ventoy_kit.stick import codes as target_codes
 
 _MODULES = (
     app_codes,
+    blueprint_codes,
     catalog_codes,
     arm_codes,
     config_codes,

@@ -10,6 +10,8 @@ from pathlib import Path
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.images import Images, look_at_images
+from ventoy_kit.blueprint.check import check_blueprint
+from ventoy_kit.blueprint.model import PROXMOX, Blueprint, guessed_members
 from ventoy_kit.edge.files import exists, is_writable, read_tree
 from ventoy_kit.fleet.decode import decode_fleet
 from ventoy_kit.fleet.marks import Marked
@@ -22,7 +24,7 @@ from ventoy_kit.images import fetch_codes
 from ventoy_kit.images.facts import IsoFacts
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.rules import check_plan
-from ventoy_kit.report import Place, Report
+from ventoy_kit.report import Place, Report, Severity
 
 DEFAULT_FLEET = "fleet.yaml"
 
@@ -40,6 +42,8 @@ class Workspace:
         isos: what the images are, by id; incomplete when some cannot be read.
         report: findings, not located yet.
         images: the lock, where images lie, and which must be fetched first.
+        notes: notes of the blueprint's rules, not located yet; `check` shows them, other commands do not.
+        blueprint: the model of services and fault domains, None if there is no fleet.
     """
 
     file: Path
@@ -50,6 +54,8 @@ class Workspace:
     isos: Mapping[str, IsoFacts]
     report: Report
     images: Images = field(default_factory=Images)
+    notes: Report = field(default_factory=Report)
+    blueprint: Blueprint | None = None
 
     @property
     def base(self) -> Path:
@@ -76,8 +82,14 @@ def load_library(host: Host, base: Path | None) -> tuple[Library, Report]:
     return make_library(shipped, own)
 
 
-def load_workspace(file: Path, host: Host) -> Workspace:
-    """Read and check a fleet file, its data folders and its images."""
+def load_fleet(file: Path, host: Host) -> Workspace:
+    """Read and check a fleet file and its data folders; images are neither needed nor looked at."""
+    loaded = _read(file, host)
+    return loaded if loaded.fleet is None else _judged(loaded, loaded.fleet, None)
+
+
+def _read(file: Path, host: Host) -> Workspace:
+    """The file, decoded, and what its own rules find."""
     library, report = load_library(host, file.parent)
     empty = Workspace(file, "", None, None, library, {}, report)
     try:
@@ -97,12 +109,45 @@ def load_workspace(file: Path, host: Host) -> Workspace:
     if fleet is None:
         return loaded
     report.extend(check_fleet(fleet, hooks=library.hooks, models=library.profiles))
+    return loaded
+
+
+def _judged(loaded: Workspace, fleet: Fleet, members: frozenset[str] | None) -> Workspace:
+    """The same with what the rules of the blueprint find."""
+    firmware = {
+        name: {setting.id: setting.want for setting in profile.settings}
+        for name, profile in loaded.library.profiles.items()
+    }
+    blueprint = Blueprint(fleet, members)
+    found = check_blueprint(blueprint, firmware)
+    report = Report([*loaded.report, *(f for f in found if f.severity is not Severity.NOTE)])
+    notes = Report([f for f in found if f.severity is Severity.NOTE])
+    return replace(loaded, report=report, notes=notes, blueprint=blueprint)
+
+
+def load_workspace(file: Path, host: Host) -> Workspace:
+    """Read and check a fleet file, its data folders and its images."""
+    loaded = _read(file, host)
+    fleet, library, report = loaded.fleet, loaded.library, loaded.report
+    if fleet is None:
+        return loaded
     images = look_at_images(fleet, file, library, host)
     report.extend(images.report)
     isos, found = inspect_isos(fleet, file.parent, files=host.files, reader=host.isos, cached=images.files)
     report.extend(found)
     report.extend(check_plan(fleet, isos, library.hooks, images.names))
-    return replace(loaded, isos=isos, images=images)
+    return _judged(replace(loaded, isos=isos, images=images), fleet, _proxmox_nodes(fleet, isos))
+
+
+def _proxmox_nodes(fleet: Fleet, isos: Mapping[str, IsoFacts]) -> frozenset[str]:
+    """The nodes that install Proxmox VE: as their ISO says, or as the image's name suggests if it is not at hand."""
+    guessed = guessed_members(fleet)
+    found = set()
+    for name, node in fleet.nodes.items():
+        facts = isos.get(node.install.image or fleet.defaults.image or "")
+        if name in guessed if facts is None else facts.product == PROXMOX:
+            found.add(name)
+    return frozenset(found)
 
 
 def unwritable(folder: Path) -> Report:

@@ -27,9 +27,15 @@ COMMANDS = {
     "schema": "Print the JSON schema of the fleet file.",
     "stage": "Write what was built onto a stick, an image file or a folder.",
     "status": "List disks, or say what of the build is on a target.",
+    "what-if": "Say what stops and what stays when nodes are down.",
 }
 
-MODULES = {"bios": "bios_commands", "disarm": "arm_commands", "reimage": "arm_commands"}
+MODULES = {
+    "bios": "bios_commands",
+    "disarm": "arm_commands",
+    "reimage": "arm_commands",
+    "what-if": "plan_commands",
+}
 """Where a command stands, if not in `commands`."""
 
 
@@ -44,9 +50,8 @@ class LazyGroup(click.Group):
         """Import the command's function."""
         if cmd_name not in COMMANDS:
             return None
-        module = MODULES.get(cmd_name, "commands")
-        commands = importlib.import_module(f"ventoy_kit.cli.{module}")
-        command: click.Command = getattr(commands, cmd_name)
+        commands = importlib.import_module(f"ventoy_kit.cli.{MODULES.get(cmd_name, 'commands')}")
+        command: click.Command = getattr(commands, cmd_name.replace("-", "_"))
         return command
 
     def resolve_command(

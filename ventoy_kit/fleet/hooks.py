@@ -15,9 +15,9 @@ from pydantic import Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from ventoy_kit.fleet import hook_codes as codes
+from ventoy_kit.fleet.base import Model
 from ventoy_kit.fleet.decode import findings_of
 from ventoy_kit.fleet.marks import read_marked
-from ventoy_kit.fleet.schema import Model
 from ventoy_kit.fleet.values import Bool, Int, Name, Text, as_bool, as_int, as_text
 from ventoy_kit.report import Finding, Path, Place, Report
 

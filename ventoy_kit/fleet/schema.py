@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from ventoy_kit.fleet.base import Model
+from ventoy_kit.fleet.installing import Install
+from ventoy_kit.fleet.judging import Pool, QDevice, RuleCode, Switch, Waiver
 from ventoy_kit.fleet.values import (
     Address,
     Bool,
@@ -20,7 +23,6 @@ from ventoy_kit.fleet.values import (
     Mac,
     Name,
     NodeName,
-    Package,
     PciAddress,
     PciId,
     Serial,
@@ -40,15 +42,6 @@ Keyboard = Literal[
     "mk", "nl", "no", "pl", "pt", "pt-br", "se", "si", "tr",
 ]  # fmt: skip
 """The keyboards of the Proxmox installer (proxmox-installer-types); the Debian family maps them to its own names."""
-
-Filesystem = Literal["ext4", "xfs", "zfs", "btrfs"]
-Raid = Literal["raid0", "raid1", "raid10", "raidz-1", "raidz-2", "raidz-3"]
-
-
-class Model(BaseModel):
-    """Base of all models: frozen, unknown keys forbidden."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 class Contact(Model):
@@ -77,6 +70,9 @@ class Secret(Model):
     command: tuple[Text, ...] | None = Field(
         None, description="Program and arguments that print it; no shell."
     )
+    kept_by: Name | None = Field(
+        None, description="Service of this fleet that keeps it, such as a password store, if one does."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Secret:
@@ -97,6 +93,11 @@ class Network(Model):
     )
     vlan: Annotated[Int, Field(ge=1, le=4094)] | None = Field(
         None, description="VLAN id; shown in documents only."
+    )
+    latency: Literal["lan", "wireless", "wan"] | None = Field(
+        None,
+        description="How long packets take between nodes: `lan` always under 5 ms, `wireless` mostly, `wan` longer; "
+        "not judged by default.",
     )
 
     @model_validator(mode="after")
@@ -162,6 +163,9 @@ class Hardware(Model):
     """Facts of the machine that documents and rules need."""
 
     cpu: Title | None = Field(None, description="Processor.")
+    threads: Annotated[Int, Field(ge=1, le=4096)] | None = Field(
+        None, description="Logical processors, as `nproc` on the node prints."
+    )
     memory: Size | None = Field(None, description="Memory.")
     ecc: Bool = Field(default=False, description="Whether the memory is ECC.")
     gpus: tuple[Gpu, ...] = Field((), description="Graphics cards.")
@@ -191,61 +195,6 @@ class Disk(Model):
     pool: Name | None = Field(None, description="Storage pool that a `data` disk belongs to.")
 
 
-class Lvm(Model):
-    """LVM sizes of a Proxmox installation on ext4 or xfs."""
-
-    hdsize: Size | None = Field(None, description="Part of the disk to use.")
-    swapsize: Size | None = Field(None, description="Swap.")
-    maxroot: Size | None = Field(None, description="Upper bound of the root volume.")
-    maxvz: Size | None = Field(None, description="Upper bound of the data volume.")
-    minfree: Size | None = Field(None, description="Space left free in the volume group.")
-
-
-class Zfs(Model):
-    """ZFS options of a Proxmox installation."""
-
-    ashift: Annotated[Int, Field(ge=9, le=16)] | None = Field(
-        None, description="Sector size as a power of two."
-    )
-    arc_max: Size | None = Field(None, description="Upper bound of the ARC, at least 64 MiB.")
-    checksum: Literal["on", "fletcher4", "sha256"] | None = Field(None, description="Checksum algorithm.")
-    compress: Literal["on", "off", "lzjb", "lz4", "zle", "gzip", "zstd"] | None = Field(
-        None, description="Compression."
-    )
-    copies: Annotated[Int, Field(ge=1, le=3)] | None = Field(None, description="Copies of each block.")
-    hdsize: Size | None = Field(None, description="Part of each disk to use.")
-
-
-class Btrfs(Model):
-    """Btrfs options of a Proxmox installation."""
-
-    compress: Literal["on", "off", "zlib", "lzo", "zstd"] | None = Field(None, description="Compression.")
-    hdsize: Size | None = Field(None, description="Part of each disk to use.")
-
-
-class Install(Model):
-    """How the node is installed."""
-
-    image: Name | None = Field(None, description="Image to install from; `defaults.image` otherwise.")
-    filesystem: Filesystem = Field(description="File system of the root.")
-    raid: Raid | None = Field(None, description="RAID level; required for zfs, and for btrfs on Proxmox VE.")
-    lvm: Lvm | None = Field(None, description="Sizes for ext4 and xfs on Proxmox VE.")
-    zfs: Zfs | None = Field(None, description="Options for zfs.")
-    btrfs: Btrfs | None = Field(None, description="Options for btrfs on Proxmox VE.")
-    layout: Literal["plain", "lvm"] | None = Field(
-        None, description="Debian: one partition or LVM; plain by default."
-    )
-    swap: Size | None = Field(
-        None, description="Debian: size of the swap partition or volume; none by default."
-    )
-    packages: tuple[Package, ...] = Field(
-        (), description="Debian: packages to install besides the standard system."
-    )
-    reboot_mode: Literal["reboot", "power-off"] = Field(
-        "reboot", description="What the installer does at its end."
-    )
-
-
 class NodeNetwork(Model):
     """The node's management address."""
 
@@ -266,6 +215,33 @@ class Service(Model):
 
     title: Title | None = Field(None, description="What it is.")
     stateful: Bool = Field(default=False, description="Whether it holds data that must outlive its guest.")
+    provides: tuple[Name, ...] = Field(
+        (),
+        description="What it is for the fleet: `identity`, `dns`, `monitoring`, `metrics`, `siem`, `secrets`, `backup` "
+        "and such, in words of your choice; some of them make it critical.",
+    )
+    group: Name | None = Field(None, description="Services of one group stand in for each other.")
+    critical: Bool | None = Field(
+        None,
+        description="Whether others suffer when it stops; by default if it is stateful, provides what others lean on, "
+        "or is needed from another node.",
+    )
+    needs: tuple[Name, ...] = Field(
+        (), description="Services or groups without which it stops, each by its name."
+    )
+    observes: tuple[Name, ...] = Field(
+        (), description="Nodes, services or groups that it watches over or decides about."
+    )
+    interval: Annotated[Int, Field(ge=1, le=86400)] | None = Field(
+        None, description="Seconds between two samples of what it observes."
+    )
+    flush: Annotated[Int, Field(ge=0, le=86400)] = Field(
+        0, description="Seconds that a sample may wait at its origin before it is sent."
+    )
+    address: Address | None = Field(
+        None, description="Address that it answers at, if not that of its node or guest."
+    )
+    backed_up_by: Name | None = Field(None, description="Service or group that keeps copies of its data.")
     vcpu: Annotated[Int, Field(ge=1, le=1024)] | None = Field(None, description="Virtual processors.")
     memory: Size | None = Field(None, description="Memory.")
     disk: Size | None = Field(None, description="Disk space.")
@@ -283,6 +259,8 @@ class Guest(Model):
 
     kind: Literal["vm", "container"] = Field(description="What kind of guest it is.")
     title: Title | None = Field(None, description="What it is for.")
+    address: Address | None = Field(None, description="Its own address, if it has a fixed one.")
+    backed_up_by: Name | None = Field(None, description="Service or group that keeps copies of it.")
     vcpu: Annotated[Int, Field(ge=1, le=1024)] | None = Field(None, description="Virtual processors.")
     memory: Size | None = Field(None, description="Memory.")
     disk: Size | None = Field(None, description="Disk space.")
@@ -306,6 +284,10 @@ class Node(Model):
     identity: Identity = Field(default_factory=Identity, description="What its firmware says it is.")
     hardware: Hardware = Field(default_factory=Hardware, description="What is built in.")
     disks: dict[Name, Disk] = Field(description="Disks by a name of your choice.")
+    pools: dict[Name, Pool] = Field(
+        default_factory=dict,
+        description="How the pools that `disks` name are built; judged as `raid0` otherwise.",
+    )
     install: Install = Field(description="How it is installed.")
     network: NodeNetwork = Field(description="Its management address.")
     hooks: tuple[HookUse, ...] = Field((), description="Hooks after installation, besides `defaults.hooks`.")
@@ -336,7 +318,15 @@ class Cluster(Model):
     )
     links: tuple[Name, ...] = Field((), description="Networks of the corosync links, in order.")
     expected_votes: Annotated[Int, Field(ge=1)] | None = Field(
-        None, description="Votes; one per node by default."
+        None, description="Votes; one per node and those of the QDevice by default."
+    )
+    qdevice: QDevice | None = Field(None, description="A vote from outside of the cluster, if there is one.")
+    token: Annotated[Int, Field(ge=1000, le=300000)] = Field(
+        3000, description="Corosync's `token` in milliseconds."
+    )
+    token_coefficient: Annotated[Int, Field(ge=0, le=10000)] = Field(
+        650,
+        description="Corosync's `token_coefficient` in milliseconds; Proxmox VE 9.1 and later may set 125.",
     )
 
 
@@ -358,4 +348,11 @@ class Fleet(Model):
         default_factory=Defaults, description="What nodes have unless they say otherwise."
     )
     cluster: Cluster | None = Field(None, description="The Proxmox VE cluster, if there is one.")
+    kept_by: Name | None = Field(
+        None, description="Service of this fleet that keeps this file, such as a git server, if one does."
+    )
+    rules: dict[RuleCode, Switch] = Field(
+        default_factory=dict, description="How much a rule of roles and fault domains weighs here."
+    )
+    waivers: tuple[Waiver, ...] = Field((), description="Findings of such rules that are accepted.")
     nodes: dict[NodeName, Node] = Field(description="Machines by host name.")

@@ -165,6 +165,14 @@ Title = Annotated[
         "Shorten it, or leave those characters out; Ventoy's menu and consoles show it as it is.",
     ),
 ]
+Reason = Annotated[
+    str,
+    *_matching(
+        r"(?=.*[^\W\d_]{2})[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{5,400}",
+        "a reason: a sentence of 5 to 400 characters on one line",
+        "Say in a sentence why this is so; a reason over several lines of YAML is one line too.",
+    ),
+]
 Name = Annotated[
     str,
     *_matching(

@@ -1,6 +1,6 @@
 """Rules that need the fleet and the images together."""
 
-from ventoy_kit.report import Rule, Severity
+from ventoy_kit.report import Rule
 
 NO_FAMILY = Rule(
     "VK-A10",
@@ -61,11 +61,4 @@ MEMBERS = Rule(
     "VK-C03",
     "A cluster has members",
     "A cluster is made of the nodes that install Proxmox VE; with none, nothing would form it.",
-)
-EVEN_VOTES = Rule(
-    "VK-C04",
-    "A cluster has an odd number of votes",
-    "With an even number, one more vote is needed for quorum than with one node less, and nothing is gained: four "
-    "nodes survive the loss of one, as three do.",
-    Severity.WARNING,
 )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ventoy_kit.fleet.hooks import HookSpec, ParamValue
-from ventoy_kit.fleet.schema import Install, Locale
+from ventoy_kit.fleet.installing import Install
+from ventoy_kit.fleet.schema import Locale
 from ventoy_kit.images.facts import IsoFacts
 
 Delivery = Literal["overlay", "none"]

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
+from ventoy_kit.blueprint.quorum import votes_of
 from ventoy_kit.fleet import codes as fleet_codes
 from ventoy_kit.fleet.hooks import HookSpec
-from ventoy_kit.fleet.schema import Fleet, HookUse, Install, Node
+from ventoy_kit.fleet.installing import Install
+from ventoy_kit.fleet.schema import Fleet, HookUse, Node
 from ventoy_kit.images.facts import IsoFacts
 from ventoy_kit.images.menu import derive_toolbox_menu
 from ventoy_kit.images.suit import check_image
@@ -177,17 +179,12 @@ def _votes(fleet: Fleet, members: int) -> Iterator[Finding]:
             "no node installs Proxmox VE", "Remove `cluster`, or install it.", path=("cluster",), on_key=True
         )
         return
-    if cluster.expected_votes is not None and cluster.expected_votes != members:
+    total = votes_of(members, cluster).total
+    if cluster.expected_votes is not None and cluster.expected_votes != total:
+        with_device = f", which makes {total} with the QDevice" if cluster.qdevice is not None else ""
         yield codes.VOTES.finding(
             f"expected_votes is {cluster.expected_votes}, but {members} "
-            f"{'node installs' if members == 1 else 'nodes install'} Proxmox VE",
-            f"Write {members}, or remove the line.",
+            f"{'node installs' if members == 1 else 'nodes install'} Proxmox VE{with_device}",
+            f"Write {total}, or remove the line.",
             path=("cluster", "expected_votes"),
-        )
-    if members % 2 == 0:
-        yield codes.EVEN_VOTES.finding(
-            f"the cluster has {members} votes",
-            "Add a node or a QDevice, or know that it survives no more than with one node less.",
-            path=("cluster",),
-            on_key=True,
         )
