@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ventoy_kit.app.host import Host
-from ventoy_kit.app.local_proof import FreshDigests, LocalProof, prove_local
+from ventoy_kit.app.known_files import ReadAnew
+from ventoy_kit.app.local_proof import LocalProof, prove_local
 from ventoy_kit.app.outcome import Block, Heading, Outcome, Table
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge.cache import Content
@@ -49,7 +50,7 @@ def verify_images(file: Path, host: Host) -> Outcome:
             )
         rows.append((want.image, pinned.file if pinned else want.request, state, ""))
     report.extend(f for f in workspace.images.blocking if not _told(report, f.path))
-    proofs, found = prove_local(workspace, host, known_digests=FreshDigests(host.progress))
+    proofs, found = prove_local(workspace, host, known_files=ReadAnew(host.progress))
     report.extend(found)
     report.extend(
         f for f in workspace.report if f.rule.code.startswith("VK-I") and f.severity is Severity.ERROR

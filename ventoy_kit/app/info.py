@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ventoy_kit.app.certificates import Certificates
 from ventoy_kit.app.host import Host
-from ventoy_kit.app.local_proof import FreshDigests, LocalProof, Prover
+from ventoy_kit.app.known_files import ReadAnew
+from ventoy_kit.app.local_proof import LocalProof, Prover
 from ventoy_kit.app.outcome import Block, Document, Heading, Outcome, Table
 from ventoy_kit.app.start import schema_text
 from ventoy_kit.app.workspace import load_library
@@ -56,7 +57,7 @@ def inspect_images(paths: Sequence[Path], host: Host) -> Outcome:
     """What each ISO file is."""
     library, _ = load_library(host, None)
     kept = Certificates(library.certificates, host.cache.root / "certificates", host.files)
-    prover = Prover(host, kept, FreshDigests(host.progress))
+    prover = Prover(host, kept, ReadAnew(host.progress))
     report = Report()
     result = {}
     blocks: list[Block] = []
