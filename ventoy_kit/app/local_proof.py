@@ -16,6 +16,7 @@ from ventoy_kit.images import trust_codes
 from ventoy_kit.images.authority import Accepted, Trust, judge_signatures, shown_time
 from ventoy_kit.images.catalog import CatalogEntry, Signed
 from ventoy_kit.images.lock import Digests, Verified
+from ventoy_kit.images.recognise import release_of
 from ventoy_kit.images.sums import Sums, parse_sums
 from ventoy_kit.images.trust import judge_digest, unverified
 from ventoy_kit.report import Path as DocPath
@@ -65,16 +66,16 @@ class Prover:
     known: KnownFiles | None
 
     def prove(
-        self, file: Path, entry: CatalogEntry, trust: Trust, path: DocPath
+        self, file: Path, entry: CatalogEntry, trust: Trust, path: DocPath, *, release: str | None
     ) -> tuple[LocalProof, Report]:
-        """Prove one file against one catalog entry.
+        """Prove one file against one release of a catalog entry.
 
         Returns:
             How it was proved, and findings: errors for what lies beside it and contradicts, VK-J18 if nothing does.
         """
-        release = entry.release_of(file.name)
         if release is None:
-            return self._unproved(file, f"its name is not the vendor's ({entry.file})", path)
+            why = f"neither its contents nor its name ({entry.file} is the vendor's) say which release it is"
+            return self._unproved(file, why, path)
         location = entry.locations(release)[0]
         content = self._beside(file, location.checksums)
         report = Report()
@@ -195,6 +196,8 @@ def prove_local(
             proofs[name] = LocalProof(why=why)
             report.add(unverified(file.name, why, path=path))
             continue
-        proofs[name], found = prover.prove(file, entry, image.trust, path)
+        proofs[name], found = prover.prove(
+            file, entry, image.trust, path, release=release_of(entry, facts, file.name)
+        )
         report.extend(found)
     return proofs, report
