@@ -13,6 +13,7 @@ import subprocess
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -33,7 +34,10 @@ from tests.support.https_server import (
 )
 from tests.support.pgp import Key, armour
 from tests.support.vendors import BEGAN, LATER, MADE, NOW, Vendor, iso, name
+from ventoy_kit.app import known_files
+from ventoy_kit.edge.iso import write_iso
 from ventoy_kit.edge.transfer import Patience
+from ventoy_kit.images.standin import BIOS_IMAGE, UEFI_IMAGE, standin_files
 
 QUICK = Patience(connect=5, stall=0.6, tries=2, first_wait=0.01, longest_wait=0.1, small=2.0)
 ISO = iso("9.1-1")
@@ -598,6 +602,19 @@ class TestVerify:
         assert "not in the cache" in cli("image", "list").out
 
 
+def counted(monkeypatch, function: str) -> list[tuple[Any, ...]]:
+    """The arguments of each call of something that reads a whole local file."""
+    plain = vars(known_files)[function]
+    calls: list[tuple[Any, ...]] = []
+
+    def call(*args: Any, **more: Any) -> Any:
+        calls.append(args)
+        return plain(*args, **more)
+
+    monkeypatch.setattr(known_files, function, call)
+    return calls
+
+
 class TestLocalFiles:
     """A real boot layout without the marks of a stand-in, so that it is judged as a vendor's image is."""
 
@@ -664,18 +681,103 @@ class TestLocalFiles:
         wants(local.parent, f"path: mine/{name('9.1-1')}, trust: checksum")
         assert self.origin(cli.json("build")) == "local file, checksum only"
 
-    def test_a_renamed_file_cannot_be_proved(self, local, vendor, cli):
+    def test_a_renamed_file_is_proved_by_what_it_says_of_itself(self, local, vendor, cli):
         self.beside(local, vendor)
         (local / name("9.1-1")).rename(local / "mine.iso")
         wants(local.parent, "path: mine/mine.iso")
+        assert self.origin(cli.json("build")) == f"local file, signature of {vendor.key.fingerprint}"
+        path = str(local / "mine.iso")
+        # By its volume identifier, without a fleet file that names it.
+        entry = json.loads((local.parent / "catalog/proxmox-ve.yaml").read_text())
+        entry["identity"] = {"volume_id": "VK-STAND-IN.*"}
+        (local.parent / "catalog/proxmox-ve.yaml").write_text(json.dumps(entry))
+        found = cli.json("image", "inspect", path).result["images"][path]
+        assert (found["catalog"], found["verified"]) == ("proxmox-ve", "signature")
+
+    def test_a_renamed_file_that_says_nothing_cannot_be_proved(self, local, vendor, cli):
+        self.beside(local, vendor)
+        (local / name("9.1-1")).rename(local / "mine.iso")
+        wants(local.parent, "path: mine/mine.iso")
+        file = local.parent / "catalog/proxmox-ve.yaml"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"version": r"\d+"}))
         (found,) = (f for f in cli.json("build").envelope["findings"] if f["rule"] == "VK-J18")
-        assert "its name is not the vendor's" in found["message"]
+        assert "neither its contents nor its name" in found["message"]
 
-    def test_inspect_says_the_state_of_the_signature(self, local, vendor, cli, monkeypatch):
-        from ventoy_kit.app import info
-        from ventoy_kit.app.workspace import load_library as plain
+    def test_a_prepared_file_is_shown_by_inspect_and_refused_by_everything_else(self, local, vendor, cli):
+        image = standin_files("proxmox-ve", "9.1-1")
+        answer = b'[global]\nkeyboard = "de"\nroot-password = "hunter2hunter2"\n'
+        files = dict(image.files) | {"/answer.toml": answer, "/auto-installer-mode.toml": b'mode = "iso"\n'}
+        path = local / name("9.1-1")
+        write_iso(files, image.volume_id, path, bios=BIOS_IMAGE, uefi=UEFI_IMAGE)
+        ran = cli.json("image", "inspect", str(path))
+        assert (ran.code, {f["rule"]: f["severity"] for f in ran.envelope["findings"]}) == (
+            0,
+            {"VK-I07": "warning"},
+        )
+        added = ran.result["images"][str(path)]["added"]
+        assert [one["path"] for one in added] == ["/answer.toml", "/auto-installer-mode.toml"]
+        shown = cli("image", "inspect", str(path))
+        assert 'root-password = "<redacted>"' in shown.out
+        assert "hunter2" not in shown.out + shown.err + ran.out
+        for args in (
+            ["build"],
+            ["check"],
+            ["image", "verify"],
+        ):
+            assert "VK-I07" in errors(cli.json(*args)), args
+        assert cli.json("status", str(_folder(local.parent / "stick"))).code == 1
 
-        monkeypatch.setattr(info, "load_library", lambda host, _base: plain(host, local.parent))
+    def test_a_signature_over_the_image_is_read_once(self, local, vendor, cli, monkeypatch):
+        file = local.parent / "catalog/proxmox-ve.yaml"
+        entry = json.loads(file.read_text()) | {"signatures": [{"on": "iso", "at": "{file}.asc"}]}
+        del entry["checksums"]
+        file.write_text(json.dumps(entry))
+        path = local / name("9.1-1")
+        (local / f"{path.name}.asc").write_bytes(vendor.key.sign(ISO, MADE))
+        read = counted(monkeypatch, "read_signatures")
+        signed = f"local file, signature of {vendor.key.fingerprint}"
+        for _ in range(2):
+            assert self.origin(cli.json("build")) == signed
+        assert len(read) == 1
+        assert cli.json("image", "verify").code == 0
+        assert len(read) == 2, "verify never believes what is remembered"
+        # Another signature, another certificate or another file is looked at anew.
+        (local / f"{path.name}.asc").write_bytes(vendor.key.sign(b"something else", MADE))
+        assert "VK-J07" in errors(cli.json("build"))
+        (local / f"{path.name}.asc").write_bytes(vendor.key.sign(ISO, MADE))
+        path.write_bytes(FLIPPED)
+        assert "VK-J07" in errors(cli.json("build"))
+        path.write_bytes(ISO)
+        assert self.origin(cli.json("build")) == signed
+        vendor.revoked = LATER
+        key = local.parent / "catalog/keys" / f"{vendor.key.fingerprint}.asc"
+        key.write_bytes(armour(vendor.certificate(), "PUBLIC KEY BLOCK"))
+        assert "VK-J04" in errors(cli.json("build"))
+
+    @pytest.mark.parametrize("told", ["x", [], {"of": 1}, {"of": "", "signatures": [{"verified": True}]}])
+    def test_a_memory_that_makes_no_sense_is_not_believed(self, told, local, vendor, cli):
+        self.beside(local, vendor)
+        cli.json("build").result  # noqa: B018 - it must succeed
+        file = local.parent / ".ventoy-kit/digests.json"
+        known = json.loads(file.read_text())
+        file.write_text(
+            json.dumps({path: entry | {"proof": told, "sha256": 3} for path, entry in known.items()})
+        )
+        assert self.origin(cli.json("build")) == f"local file, signature of {vendor.key.fingerprint}"
+
+    def test_sha512_comes_from_the_same_reading(self, local, vendor, cli, monkeypatch):
+        sums = f"{hashlib.sha512(ISO).hexdigest()}  {name('9.1-1')}\n".encode()
+        file = local.parent / "catalog/proxmox-ve.yaml"
+        entry = json.loads(file.read_text())
+        entry["checksums"]["algorithm"] = "sha512"
+        file.write_text(json.dumps(entry))
+        self.beside(local, vendor, sums)
+        read = counted(monkeypatch, "digests_of")
+        for _ in range(2):
+            assert self.origin(cli.json("build")) == f"local file, signature of {vendor.key.fingerprint}"
+        assert [names[1:] for names in read] == [("sha256", "sha512")]
+
+    def test_inspect_says_the_state_of_the_signature(self, local, vendor, cli):
         path = str(local / name("9.1-1"))
         assert cli.json("image", "inspect", path).result["images"][path]["verified"] == "none"
         self.beside(local, vendor)

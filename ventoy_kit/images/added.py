@@ -98,9 +98,7 @@ def find_added(facts: IsoFacts, names: Collection[str], files: Mapping[str, byte
 
 
 def _added(path: str, what: str, data: bytes, shown: tuple[str, ...] = ()) -> Added:
-    lines = tuple(
-        " " * (len(line) - len(line.lstrip(" "))) + printable(line, 240) for line in shown[:_SHOWN]
-    )
+    lines = tuple(" " * (len(line) - len(line.lstrip(" "))) + printable(line, 240) for line in shown[:_SHOWN])
     if len(shown) > _SHOWN:
         lines += (f"... and {len(shown) - _SHOWN} more lines",)
     return Added(path, what, len(data), lines)

@@ -47,8 +47,13 @@ def redacted_text(text: str) -> str:
         kept.append(redacted_url(match[0]))
         return f"\0{len(kept) - 1}\0"
 
-    text = _OPAQUE.sub(REDACTED, _URL.sub(keep, text.replace("\0", "")))
+    text = _OPAQUE.sub(_unless_path, _URL.sub(keep, text.replace("\0", "")))
     return re.sub(r"\0(\d+)\0", lambda match: kept[int(match[1])], text)
+
+
+def _unless_path(match: re.Match[str]) -> str:
+    """A disk or a file on the medium is what a person looks for."""
+    return match[0] if match[0].startswith(("/dev/", "/cdrom/", "/hd-media/")) else REDACTED
 
 
 def redacted_tree(value: Any, name: str = "") -> Any:
