@@ -14,6 +14,7 @@ from ventoy_kit.edge.cache import Cache
 from ventoy_kit.edge.files import digests_of
 from ventoy_kit.edge.net import Downloader
 from ventoy_kit.edge.openpgp import read_certificate, read_signatures
+from ventoy_kit.errors import StorageError
 from ventoy_kit.gather.isos import inspect_iso
 from ventoy_kit.gather.wanted import Want
 from ventoy_kit.images import codes, fetch_codes
@@ -122,7 +123,9 @@ class ImageFetcher:
 
     def _offered(self, want: Want, *, updating: bool) -> Got:
         choice, report = self.vendor.choose(want)
-        if choice is None:
+        if choice is not None:
+            report.extend(want.unfit(choice.release))
+        if choice is None or report.has_errors:
             return _refused(want, report)
         locked = want.locked if want.locked is not None and want.locked.catalog == want.entry_id else None
         offer = _Offer(want, choice.release, locked, updating)
@@ -322,6 +325,9 @@ class ImageFetcher:
                 path=want.path,
             )
             return None, Report([finding])
+        except StorageError:  # half of it is of no use, and takes the room that is missing
+            self.cache.discard(target)
+            raise
         return Digests(size, sha256), Report()
 
 

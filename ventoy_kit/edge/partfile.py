@@ -197,7 +197,7 @@ class PartFile:
             write_atomic(note_of(self.path), data, mode=0o600)
 
     def room(self, most: int) -> memoryview:
-        """A buffer for the next bytes, at most `most` and at least one; waits until one is free.
+        """A buffer for the next bytes, at most `most` bytes; waits until one is free.
 
         It ends where the next block can be written past the cache, if that is worth it.
         """
@@ -206,7 +206,7 @@ class PartFile:
         if self._spare is None:  # else the last one was not used, since reading failed
             self._spare = self._chain.free.get()
         count = min(most, BLOCK)
-        if count >= 2 * ALIGNED:
+        if count >= DIRECT_FROM:
             count -= (self.size + count) % ALIGNED
         return self._spare[:count]
 
