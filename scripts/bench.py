@@ -287,11 +287,8 @@ def fleet_that_fetches(folder: Path, iso: Path, base: str) -> None:
     (folder / "catalog").mkdir()
     (folder / "catalog/bench.yaml").write_text(json.dumps(entry))
     text = (folder.parent / "d/fleet.yaml").read_text()
-    text = re.sub(
-        r"\{path: [^}]*proxmox-ve[^}]*\}|path: .*proxmox-ve.*",
-        f"{{catalog: bench, release: {release}}}",
-        text,
-    )
+    text = re.sub(r"(?m)^  debian: .*\n", "", text)
+    text = re.sub(r"(?m)^  proxmox-ve: \{.*\}", f"  proxmox-ve: {{catalog: bench, release: {release}}}", text)
     (folder / "fleet.yaml").write_text(text)
 
 

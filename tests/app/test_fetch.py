@@ -212,6 +212,14 @@ class TestHappyPath:
         (fleet / "fleet.lock").unlink()
         assert cli.json("fetch").result["images"]["proxmox-ve"]["source"] == "cache"
 
+    @pytest.mark.parametrize("first", [True, False])
+    def test_of_several_signatures_one_by_a_pinned_key_is_enough(self, first, fleet, vendor, cli):
+        """As Proxmox 9.2-1 is reported to have it: one file, two signatures, one of them by a key nobody knows."""
+        sums, stranger = vendor.sums(), Key("Somebody", BEGAN)
+        signatures = [vendor.key.sign(sums, MADE), stranger.sign(sums, LATER)]
+        vendor.put("SHA256SUMS.sign", armour(b"".join(signatures if first else signatures[::-1])))
+        assert cli.json("fetch").result["images"]["proxmox-ve"]["signer"] == vendor.key.fingerprint
+
     def test_the_next_mirror_when_the_first_has_nothing(self, fleet, vendor, cli, server):
         catalog(fleet, vendor, mirrors=[server.url("/empty/"), server.url("/iso/")])
         image = cli.json("fetch").result["images"]["proxmox-ve"]

@@ -60,6 +60,11 @@ def verify_images(file: Path, host: Host) -> Outcome:
         (name, workspace.images.files[name].name, "wrong" if name in bad else _proved(proof), proof.origin)
         for name, proof in sorted(proofs.items())
     ]
+    rows += [
+        (name, workspace.images.files[name].name, "nothing to verify", "stand-in, cannot boot")
+        for name, facts in sorted(workspace.isos.items())
+        if facts.stand_in and name not in {row[0] for row in rows}
+    ]
     return _outcome(workspace, report, "Images of the fleet", rows)
 
 
@@ -124,11 +129,11 @@ def _staged(workspace: Workspace, stick: OpenStick, fleet: str, host: Host) -> t
         host.progress.start(f"reading {entry.path}", size)
         actual = files.sha256(entry.path, host.progress)
         host.progress.done()
-        pinned = locked.get(entry.path.rpartition("/")[2], entry.sha256)
+        pinned = locked.get(entry.path.rpartition("/")[2])
         wrong = [
             f"{sha256} {what}"
             for sha256, what in ((entry.sha256, "stands in the stick's manifest"), (pinned, "is locked"))
-            if sha256 != actual
+            if sha256 not in (actual, None)
         ]
         if wrong:
             remedy = (
