@@ -38,6 +38,8 @@ d-i partman-auto/disk string /dev/sda
 d-i preseed/late_command string \\
   in-target sh -c 'echo hunter2'
 hunter2
+the password: hunter2
+hunter2 hunter2 hunter2 hunter2
 """
 
 
@@ -56,20 +58,25 @@ def proxmox(**more):
     return PROXMOX | {GRUB_MENU: MENU} | {f"/{path}": data for path, data in more.items()}
 
 
-def disc(changes=None, **more):
+def disc(changes=None, vendors=None):
     """A Debian disc with the list of its files, and what somebody did to it later."""
     files = DEBIAN | {
         "/install.amd/initrd.gz": gzip.compress(cpio({"init": b"x"})),
         GRUB_MENU: b"menuentry 'Install' {\n linux /vmlinuz\n}\n",
     }
+    files |= vendors or {}
     lines = [
         f"{hashlib.md5(data, usedforsecurity=False).hexdigest()}  .{path}\n" for path, data in files.items()
     ]
-    return files | {"/md5sum.txt": "".join(lines).encode()} | (changes or {}) | more
+    return files | {"/md5sum.txt": "".join(lines).encode()} | (changes or {})
+
+
+PACKAGE = {"/pool/main/p/preseed/file-preseed_1_all.udeb": b"x", "/doc/preseed.txt": b"d-i a string b"}
 
 
 @pytest.mark.parametrize(
-    "files", [PROXMOX | {GRUB_MENU: MENU}, disc(), disc({"/isolinux/isolinux.bin": b"x"})]
+    "files",
+    [PROXMOX | {GRUB_MENU: MENU}, disc(), disc(vendors=PACKAGE), disc({"/isolinux/isolinux.bin": b"x"})],
 )
 def test_nothing_is_found_on_what_the_vendor_made(files):
     assert added(files) == {}

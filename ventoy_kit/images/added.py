@@ -36,7 +36,12 @@ _SHOWN: Final = 200
 
 _UNLISTED: Final = re.compile(r"/md5sum\.txt|/isolinux/(?:isolinux\.bin|boot\.cat)|/boot\.cat(?:alog)?")
 _MENU: Final = re.compile(r"/(?:boot/grub|isolinux|EFI|efi|syslinux)/.*\.cfg")
-_PRESEED: Final = re.compile(r"(?:.*/)?[\w.-]*preseed[\w.-]*|(?:.*/)?[\w.-]+\.(?:preseed|seed)")
+_PRESEED: Final = re.compile(
+    r"/(?!pool/|dists/)(?:.*/)?(?:[\w.-]*preseed[\w.-]*\.(?:cfg|txt|conf)|preseed|[\w.-]+\.(?:preseed|seed))"
+)
+_PRESEED_TYPES: Final = frozenset(
+    {"string", "boolean", "select", "multiselect", "note", "password", "text", "title", "error"}
+)
 _NAMES_ANSWERS: Final = re.compile(
     r"(?<!\S)(?:(?:preseed/)?(?:file|url)=\S+|preseed/\S+=\S+|preseed_fetch/\S+|(?:inst\.)?ks=\S+|ds=nocloud\S*)"
 )
@@ -89,7 +94,7 @@ def find_added(facts: IsoFacts, names: Collection[str], files: Mapping[str, byte
             found |= {path: told} if told is not None else {}
         elif path in INITRDS:
             found |= {one.path: one for one in _initrd(path, data, changed=_differs(listed, path, data))}
-        elif _PRESEED.fullmatch(path):
+        elif _PRESEED.fullmatch(path) and (path not in listed or _differs(listed, path, data)):
             found[path] = _added(path, "answers of an unattended installation", data, _preseed(data))
     for name in sorted(names) if listed else ():
         if name not in listed and name not in found and not _UNLISTED.fullmatch(name):
@@ -139,7 +144,7 @@ def _preseed(data: bytes) -> tuple[str, ...]:
         words = line.split(None, 3)
         if not words or words[0].startswith("#"):
             continue
-        if len(words) < 3:
+        if len(words) < 3 or words[2] not in _PRESEED_TYPES:  # who knows what stands there
             shown.append("(a line of another form)")
             continue
         owner, question, kind = words[:3]
