@@ -5,19 +5,35 @@ Ratios are what counts: they compare on one machine. Each measurement is the bes
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import trustme
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.support.pgp import Key, armour
+from ventoy_kit.edge.cache import Cache
 from ventoy_kit.edge.iso import write_iso
+from ventoy_kit.edge.net import Downloader
 from ventoy_kit.images.standin import BIOS_IMAGE, UEFI_IMAGE, standin_files
 
 SIZE = int(os.environ.get("BENCH_MIB", "1024")) * 1024 * 1024
+Row = tuple[str, float, str, float]
+"""What was done, seconds, beside what, its seconds."""
+
 KIT = [sys.executable, "-m", "ventoy_kit"]
 
 
@@ -83,7 +99,7 @@ def fleet_of(count: int, base: str) -> str:
 
 
 def main() -> None:
-    rows: list[tuple[str, float, str, float]] = []
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="vk-bench-") as name:
         top = Path(name)
         kit("demo", "d", cwd=top)
@@ -130,6 +146,8 @@ def main() -> None:
         )
         rows.append(("`stage DIR` again, nothing to do", again, "`rsync -a`", plain))
 
+        rows += fetching(top, iso, memory)
+
         text = (demo / "fleet.yaml").read_text()
         for count in (100, 1000):
             (demo / "many.yaml").write_text(fleet_of(count, text))
@@ -149,6 +167,167 @@ def main() -> None:
         print(f"| {what} | {own:.2f} | {beside} | {other_text} | {ratio} |")
     for what, peak in memory.items():
         print(f"\nPeak memory of `{what}` with this image: {peak} MiB.")
+
+
+def fetching(top: Path, iso: Path, memory: dict[str, int]) -> list[Row]:
+    """Receiving and verifying, beside curl and openssl. The server is nginx, so that its cost is small for both."""
+    for tool in ("nginx", "curl", "openssl"):
+        if shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
+            print(f"(fetching was not measured: it needs the program {tool})\n")
+            return []
+    folder, size = top / "fetch", iso.stat().st_size
+    folder.mkdir()
+    what = f"{size >> 20} MiB"
+    with nginx(folder, iso) as (https, http):
+        os.environ["REQUESTS_CA_BUNDLE"] = str(folder / "authority.pem")
+        os.environ["VENTOY_KIT_CACHE"] = str(folder / "cache")
+        fleet_that_fetches(folder, iso, https)
+        out = folder / "out"
+
+        def curl(base: str, *, flush: bool) -> None:
+            address = f"{base}/iso/{iso.name}"
+            run(["curl", "-sS", "--cacert", str(folder / "authority.pem"), "-o", str(out), address], folder)
+            if flush:
+                run(["sync", str(out)], folder)
+
+        def forget() -> None:
+            shutil.rmtree(folder / "cache", ignore_errors=True)
+            out.unlink(missing_ok=True)
+
+        def receive(base: str) -> None:
+            run(
+                [sys.executable, __file__, "receive", f"{base}/iso/{iso.name}", str(folder / "cache")], folder
+            )
+
+        # By turns, so that what else happens on the machine meets all of them.
+        works: dict[str, Callable[[], None]] = {
+            "fetch": lambda: kit("fetch", cwd=folder),
+            "https": lambda: receive(https),
+            "http": lambda: receive(http),
+            "curl https": lambda: curl(https, flush=False),
+            "curl https sync": lambda: curl(https, flush=True),
+            "curl http": lambda: curl(http, flush=False),
+            "curl http sync": lambda: curl(http, flush=True),
+        }
+        seconds = dict.fromkeys(works, float("inf"))
+        for _ in range(5):
+            for name, work in works.items():
+                seconds[name] = min(seconds[name], best(work, 1, before=forget))
+        rows: list[Row] = []
+        for name, title, scheme in (
+            ("http", f"receive {what} over HTTP, hash, flush, publish", "http"),
+            ("https", f"receive {what} over HTTPS, hash, flush, publish", "https"),
+            ("fetch", f"`fetch`, {what} over HTTPS, the whole command", "https"),
+        ):
+            rows.append((title, seconds[name], f"`curl -o` over {scheme.upper()}", seconds[f"curl {scheme}"]))
+            rows.append(("the same", seconds[name], "`curl -o` and `sync`", seconds[f"curl {scheme} sync"]))
+        forget()
+        memory["fetch"] = peak_of([*KIT, "fetch"], folder)
+        run(["cksum", *map(str, (folder / "cache").glob("isos/*/*/*"))], folder)  # into the page cache
+        (cached,) = (folder / "cache").glob("isos/*/*/*")
+        openssl = best(lambda: run(["openssl", "dgst", "-sha256", str(cached)], folder), 5)
+        alone = best_verification(folder / "cache", cached.parent.name)
+        rows.append((f"verify {what} in the cache", alone, "`openssl dgst -sha256`", openssl))
+        whole = best(lambda: kit("image", "verify", cwd=folder), 5)
+        rows.append(("`image verify`, the whole command", whole, "`openssl dgst -sha256`", openssl))
+        memory["image verify"] = peak_of([*KIT, "image", "verify"], folder)
+    return rows
+
+
+def best_verification(cache: Path, sha256: str) -> float:
+    """Seconds of reading and comparing one object, without the start of Python."""
+
+    def verify() -> None:
+        if Cache(cache).verify(sha256) != "right":
+            sys.exit("the cached image is wrong")
+
+    return best(verify, 5)
+
+
+def receive_once(url: str, cache: Path) -> None:
+    """What `fetch` does with the bytes of one image, in a process of its own."""
+    store = Cache(cache)
+    with Downloader() as downloader, store.part(url) as part:
+        got = downloader.download([url], part, expected=None, limit=1 << 40, plain=True)
+        store.publish(part, got.sha256, "image.iso")
+
+
+def fleet_that_fetches(folder: Path, iso: Path, base: str) -> None:
+    """A fleet with one image, signed checksums, and a catalog entry for them."""
+    key = Key("Bench <bench@example.org>", datetime(2020, 1, 1, tzinfo=UTC))
+    with iso.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    sums = f"{digest}  {iso.name}\n".encode()
+    files = folder / "www/iso"
+    (files / "SHA256SUMS").write_bytes(sums)
+    (files / "SHA256SUMS.sign").write_bytes(key.sign(sums, datetime(2024, 1, 1, tzinfo=UTC)))
+    (files / "key.asc").write_bytes(armour(key.certificate(), "PUBLIC KEY BLOCK"))
+    release = "9.1-1"
+    entry = {
+        "title": "Bench",
+        "kind": "installer",
+        "product": "proxmox-ve",
+        "homepage": "https://example.org/",
+        "file": iso.name.replace(release, "{release}"),
+        "version": r"\d+\.\d+-\d+",
+        "releases": [{"fixed": [release]}],
+        "mirrors": [f"{base}/iso/"],
+        "checksums": {"at": "SHA256SUMS", "format": "gnu", "algorithm": "sha256"},
+        "signatures": [{"on": "checksums", "at": "SHA256SUMS.sign"}],
+        "keys": [
+            {
+                "fingerprint": key.fingerprint,
+                "name": "Bench",
+                "url": f"{base}/iso/key.asc",
+                "origin": "made here",
+            }
+        ],
+        "max_size": "100 GiB",
+    }
+    (folder / "catalog").mkdir()
+    (folder / "catalog/bench.yaml").write_text(json.dumps(entry))
+    text = (folder.parent / "d/fleet.yaml").read_text()
+    text = re.sub(r"(?m)^  debian: .*\n", "", text)
+    text = re.sub(r"(?m)^  proxmox-ve: \{.*\}", f"  proxmox-ve: {{catalog: bench, release: {release}}}", text)
+    (folder / "fleet.yaml").write_text(text)
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, iso: Path) -> Iterator[tuple[str, str]]:
+    """A web server in C with the image; gives its addresses over HTTPS and HTTP."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    (folder / "www/iso").mkdir(parents=True)
+    (folder / "www/iso" / iso.name).symlink_to(iso)
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; worker_processes 1; error_log {folder}/errors; events {{}}\n"
+        + ("user root;\n" if os.geteuid() == 0 else "")
+        + f"http {{ access_log off; sendfile on; {temporary}\n"
+        f"server {{ listen 127.0.0.1:{ports[0]} ssl; listen 127.0.0.1:{ports[1]}; root {folder}/www;\n"
+        f"ssl_protocols TLSv1.3; ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.pem; }} }}\n"
+    )
+    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") or "nginx"
+    server = subprocess.Popen([program, "-e", str(folder / "errors"), "-c", str(folder / "nginx.conf")])
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", ports[0]), 1):
+                break
+            time.sleep(0.05)
+        else:
+            sys.exit(f"nginx did not start:\n{(folder / 'errors').read_text()}")
+        yield f"https://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def peak_of(argv: list[str], cwd: Path) -> int:
@@ -175,7 +354,9 @@ def fresh(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
+    if sys.argv[1:2] == ["receive"]:
+        receive_once(sys.argv[2], Path(sys.argv[3]))
+    elif len(sys.argv) == 2:
         large_iso(Path(sys.argv[1]))
     else:
         main()

@@ -145,6 +145,9 @@ class IsoReader(Protocol):
     def read(self, path: Path, wanted: Sequence[str], *, limit: int) -> RawIso:
         """Facts of the ISO and those `wanted` files that are at most `limit` bytes."""
 
+    def names(self, path: Path) -> tuple[str, ...]:
+        """The absolute paths of all ordinary files on it, sorted."""
+
 
 class UnreadableIsoError(Exception):
     """The file is no ISO 9660 image or is damaged; the message is one sentence for the user."""

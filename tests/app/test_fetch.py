@@ -7,12 +7,14 @@ import hashlib
 import io
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -33,7 +35,10 @@ from tests.support.https_server import (
 )
 from tests.support.pgp import Key, armour
 from tests.support.vendors import BEGAN, LATER, MADE, NOW, Vendor, iso, name
+from ventoy_kit.app import known_files
+from ventoy_kit.edge.iso import write_iso
 from ventoy_kit.edge.transfer import Patience
+from ventoy_kit.images.standin import BIOS_IMAGE, UEFI_IMAGE, standin_files
 
 QUICK = Patience(connect=5, stall=0.6, tries=2, first_wait=0.01, longest_wait=0.1, small=2.0)
 ISO = iso("9.1-1")
@@ -207,6 +212,14 @@ class TestHappyPath:
         (fleet / "fleet.lock").unlink()
         assert cli.json("fetch").result["images"]["proxmox-ve"]["source"] == "cache"
 
+    @pytest.mark.parametrize("first", [True, False])
+    def test_of_several_signatures_one_by_a_pinned_key_is_enough(self, first, fleet, vendor, cli):
+        """As Proxmox 9.2-1 is reported to have it: one file, two signatures, one of them by a key nobody knows."""
+        sums, stranger = vendor.sums(), Key("Somebody", BEGAN)
+        signatures = [vendor.key.sign(sums, MADE), stranger.sign(sums, LATER)]
+        vendor.put("SHA256SUMS.sign", armour(b"".join(signatures if first else signatures[::-1])))
+        assert cli.json("fetch").result["images"]["proxmox-ve"]["signer"] == vendor.key.fingerprint
+
     def test_the_next_mirror_when_the_first_has_nothing(self, fleet, vendor, cli, server):
         catalog(fleet, vendor, mirrors=[server.url("/empty/"), server.url("/iso/")])
         image = cli.json("fetch").result["images"]["proxmox-ve"]
@@ -341,6 +354,19 @@ class TestRefusals:
         again = cli.json("fetch")
         assert errors(again) == (["VK-J04"] if rule == "VK-J04" else [])
         assert bool(usable(cache)) == again.envelope["ok"]
+
+    def test_a_certificate_that_cannot_be_had_is_told_with_its_reason(self, fleet, vendor, cli, cache):
+        vendor.gone("key.asc")
+        ran = cli.json("fetch")
+        assert errors(ran) == ["VK-J16"]
+        (told,) = (
+            f["message"]
+            for f in ran.envelope["findings"]
+            if f["severity"] == "warning" and f["rule"] == "VK-J16"
+        )
+        assert vendor.key.fingerprint in told
+        assert "404" in told or "not there" in told
+        assert usable(cache) == []
 
     def test_a_page_in_the_place_of_the_checksums_of_an_exact_release(self, fleet, vendor, cli, cache):
         web_page("/iso/SHA256SUMS")(vendor)
@@ -542,6 +568,31 @@ class TestCheck:
         cli("fetch")
         assert cli.json("check").result["images"]["proxmox-ve"]["release"] == "9.1"
 
+    @pytest.mark.parametrize("request_", ["8.3-1", "8.3", "7"])
+    def test_a_release_that_is_too_old_for_its_node_is_told_before_any_download(
+        self, request_, fleet, vendor, cli, server
+    ):
+        automated = {"family": "proxmox", "since": "8.4-1", "how": "as the test says"}
+        catalog(fleet, vendor, automated=automated)
+        wants(fleet, f"release: '{request_}'")
+        for args in (["check"], ["fetch"], ["build"]):
+            ran = cli.json(*args)
+            assert (ran.code, errors(ran)) == (1, ["VK-I10"]), args
+            assert any("8.4-1" in f["message"] for f in ran.envelope["findings"] if f["rule"] == "VK-I10")
+        assert server.requests == []
+        # An image that no node is installed from may be as old as it likes.
+        wants(fleet, f"release: '9'}}\n  old: {{catalog: proxmox-ve, release: '{request_}'")
+        assert "VK-I10" not in errors(cli.json("check"))
+
+    def test_a_series_whose_newest_release_is_too_old(self, fleet, vendor, cli, server):
+        automated = {"family": "proxmox", "since": "9.1-2", "how": "as the test says"}
+        catalog(fleet, vendor, automated=automated)
+        for request in ("'9'", "latest"):
+            wants(fleet, f"release: {request}")
+            assert cli.json("check").code == 0
+            assert errors(cli.json("fetch")) == ["VK-I10"]
+        assert f"/iso/{name('9.1-1')}" not in {r.path for r in server.requests}
+
     def test_newer_releases_are_told_when_asked(self, fleet, vendor, cli, server, monkeypatch):
         monkeypatch.setattr("ventoy_kit.app.newer.PATIENCE", QUICK)
         wants(fleet, "release: '9.1'")
@@ -596,6 +647,19 @@ class TestVerify:
         }
         shutil.rmtree(cache)
         assert "not in the cache" in cli("image", "list").out
+
+
+def counted(monkeypatch, function: str) -> list[tuple[Any, ...]]:
+    """The arguments of each call of something that reads a whole local file."""
+    plain = vars(known_files)[function]
+    calls: list[tuple[Any, ...]] = []
+
+    def call(*args: Any, **more: Any) -> Any:
+        calls.append(args)
+        return plain(*args, **more)
+
+    monkeypatch.setattr(known_files, function, call)
+    return calls
 
 
 class TestLocalFiles:
@@ -664,18 +728,103 @@ class TestLocalFiles:
         wants(local.parent, f"path: mine/{name('9.1-1')}, trust: checksum")
         assert self.origin(cli.json("build")) == "local file, checksum only"
 
-    def test_a_renamed_file_cannot_be_proved(self, local, vendor, cli):
+    def test_a_renamed_file_is_proved_by_what_it_says_of_itself(self, local, vendor, cli):
         self.beside(local, vendor)
         (local / name("9.1-1")).rename(local / "mine.iso")
         wants(local.parent, "path: mine/mine.iso")
+        assert self.origin(cli.json("build")) == f"local file, signature of {vendor.key.fingerprint}"
+        path = str(local / "mine.iso")
+        # By its volume identifier, without a fleet file that names it.
+        entry = json.loads((local.parent / "catalog/proxmox-ve.yaml").read_text())
+        entry["identity"] = {"volume_id": "VK-STAND-IN.*"}
+        (local.parent / "catalog/proxmox-ve.yaml").write_text(json.dumps(entry))
+        found = cli.json("image", "inspect", path).result["images"][path]
+        assert (found["catalog"], found["verified"]) == ("proxmox-ve", "signature")
+
+    def test_a_renamed_file_that_says_nothing_cannot_be_proved(self, local, vendor, cli):
+        self.beside(local, vendor)
+        (local / name("9.1-1")).rename(local / "mine.iso")
+        wants(local.parent, "path: mine/mine.iso")
+        file = local.parent / "catalog/proxmox-ve.yaml"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"version": r"\d+"}))
         (found,) = (f for f in cli.json("build").envelope["findings"] if f["rule"] == "VK-J18")
-        assert "its name is not the vendor's" in found["message"]
+        assert "neither its contents nor its name" in found["message"]
 
-    def test_inspect_says_the_state_of_the_signature(self, local, vendor, cli, monkeypatch):
-        from ventoy_kit.app import info
-        from ventoy_kit.app.workspace import load_library as plain
+    def test_a_prepared_file_is_shown_by_inspect_and_refused_by_everything_else(self, local, vendor, cli):
+        image = standin_files("proxmox-ve", "9.1-1")
+        answer = b'[global]\nkeyboard = "de"\nroot-password = "hunter2hunter2"\n'
+        files = dict(image.files) | {"/answer.toml": answer, "/auto-installer-mode.toml": b'mode = "iso"\n'}
+        path = local / name("9.1-1")
+        write_iso(files, image.volume_id, path, bios=BIOS_IMAGE, uefi=UEFI_IMAGE)
+        ran = cli.json("image", "inspect", str(path))
+        assert (ran.code, {f["rule"]: f["severity"] for f in ran.envelope["findings"]}) == (
+            0,
+            {"VK-I07": "warning"},
+        )
+        added = ran.result["images"][str(path)]["added"]
+        assert [one["path"] for one in added] == ["/answer.toml", "/auto-installer-mode.toml"]
+        shown = cli("image", "inspect", str(path))
+        assert 'root-password = "<redacted>"' in shown.out
+        assert "hunter2" not in shown.out + shown.err + ran.out
+        for args in (
+            ["build"],
+            ["check"],
+            ["image", "verify"],
+        ):
+            assert "VK-I07" in errors(cli.json(*args)), args
+        assert cli.json("status", str(_folder(local.parent / "stick"))).code == 1
 
-        monkeypatch.setattr(info, "load_library", lambda host, _base: plain(host, local.parent))
+    def test_a_signature_over_the_image_is_read_once(self, local, vendor, cli, monkeypatch):
+        file = local.parent / "catalog/proxmox-ve.yaml"
+        entry = json.loads(file.read_text()) | {"signatures": [{"on": "iso", "at": "{file}.asc"}]}
+        del entry["checksums"]
+        file.write_text(json.dumps(entry))
+        path = local / name("9.1-1")
+        (local / f"{path.name}.asc").write_bytes(vendor.key.sign(ISO, MADE))
+        read = counted(monkeypatch, "read_signatures")
+        signed = f"local file, signature of {vendor.key.fingerprint}"
+        for _ in range(2):
+            assert self.origin(cli.json("build")) == signed
+        assert len(read) == 1
+        assert cli.json("image", "verify").code == 0
+        assert len(read) == 2, "verify never believes what is remembered"
+        # Another signature, another certificate or another file is looked at anew.
+        (local / f"{path.name}.asc").write_bytes(vendor.key.sign(b"something else", MADE))
+        assert "VK-J07" in errors(cli.json("build"))
+        (local / f"{path.name}.asc").write_bytes(vendor.key.sign(ISO, MADE))
+        path.write_bytes(FLIPPED)
+        assert "VK-J07" in errors(cli.json("build"))
+        path.write_bytes(ISO)
+        assert self.origin(cli.json("build")) == signed
+        vendor.revoked = LATER
+        key = local.parent / "catalog/keys" / f"{vendor.key.fingerprint}.asc"
+        key.write_bytes(armour(vendor.certificate(), "PUBLIC KEY BLOCK"))
+        assert "VK-J04" in errors(cli.json("build"))
+
+    @pytest.mark.parametrize("told", ["x", [], {"of": 1}, {"of": "", "signatures": [{"verified": True}]}])
+    def test_a_memory_that_makes_no_sense_is_not_believed(self, told, local, vendor, cli):
+        self.beside(local, vendor)
+        cli.json("build").result  # noqa: B018 - it must succeed
+        file = local.parent / ".ventoy-kit/digests.json"
+        known = json.loads(file.read_text())
+        file.write_text(
+            json.dumps({path: entry | {"proof": told, "sha256": 3} for path, entry in known.items()})
+        )
+        assert self.origin(cli.json("build")) == f"local file, signature of {vendor.key.fingerprint}"
+
+    def test_sha512_comes_from_the_same_reading(self, local, vendor, cli, monkeypatch):
+        sums = f"{hashlib.sha512(ISO).hexdigest()}  {name('9.1-1')}\n".encode()
+        file = local.parent / "catalog/proxmox-ve.yaml"
+        entry = json.loads(file.read_text())
+        entry["checksums"]["algorithm"] = "sha512"
+        file.write_text(json.dumps(entry))
+        self.beside(local, vendor, sums)
+        read = counted(monkeypatch, "digests_of")
+        for _ in range(2):
+            assert self.origin(cli.json("build")) == f"local file, signature of {vendor.key.fingerprint}"
+        assert [names[1:] for names in read] == [("sha256", "sha512")]
+
+    def test_inspect_says_the_state_of_the_signature(self, local, vendor, cli):
         path = str(local / name("9.1-1"))
         assert cli.json("image", "inspect", path).result["images"][path]["verified"] == "none"
         self.beside(local, vendor)
@@ -755,7 +904,146 @@ def start(folder: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.fixture(params=["tmpfs", "ext4"])
+def small_disk(request, tmp_path, monkeypatch):
+    """A real file system of 16 MiB with the cache on it."""
+    where = _folder(tmp_path / "small")
+    if request.param == "tmpfs":
+        mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs"]
+    else:
+        image = tmp_path / "small.img"
+        with image.open("wb") as file:
+            file.truncate(20 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal", str(image)], check=True)
+        mount = ["mount", "-o", "loop", str(image)]
+    done = subprocess.run([*mount, str(where)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"{request.param} cannot be mounted here: {done.stderr.strip()}")
+    monkeypatch.setenv("VENTOY_KIT_CACHE", str(where / "cache"))
+    yield where
+    subprocess.run(["umount", "-l", str(where)], check=True)
+
+
+def fill(folder: Path, leave: int) -> Path:
+    """Take all room but `leave` bytes."""
+    filler = folder / "filler"
+    with filler.open("wb") as file:
+        while (free := shutil.disk_usage(folder).free - leave) > 0:
+            try:
+                file.write(b"x" * min(free, 1 << 16))
+                file.flush()
+            except OSError:
+                break
+    return filler
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_tool("mount", "mkfs.ext4")
+class TestFullDisk:
+    LARGE = ISO + random.Random(5).randbytes(2048 * 3000)
+
+    def refused(self, cli, small_disk) -> str:
+        ran = cli.json("fetch")
+        assert ran.code == 3
+        assert usable(small_disk / "cache") == []
+        assert not Path("fleet.lock").exists()
+        return str(ran.envelope["findings"][0]["message"])
+
+    def test_before_the_first_byte(self, fleet, vendor, cli, small_disk):
+        vendor.releases["9.1-1"] = self.LARGE
+        vendor.publish()
+        filler = fill(small_disk, 3 << 20)
+        assert "free" in self.refused(cli, small_disk)
+        assert [p for p in (small_disk / "cache/unverified").iterdir() if p.suffix == ".part"] == []
+        filler.unlink()
+        assert cli.json("fetch").code == 0
+
+    def test_in_the_middle_of_a_download(self, fleet, vendor, cli, server, small_disk):
+        vendor.releases["9.1-1"] = self.LARGE
+        vendor.publish()
+        file = File(self.LARGE, etag='"a"')
+
+        def behave(exchange) -> None:
+            exchange.file_head(file)
+            half = len(self.LARGE) // 2
+            exchange.send(file.body[:half])
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline and not any(
+                p.stat().st_size > 1 << 20 for p in small_disk.glob("cache/unverified/*.part")
+            ):
+                time.sleep(0.01)
+            fill(small_disk, 0)
+            exchange.send(file.body[half:])
+
+        path = f"/iso/{name('9.1-1')}"
+        server.put(path, in_turn(behave, honest(file)))
+        assert "No space left" in self.refused(cli, small_disk)
+        (part,) = (small_disk / "cache/unverified").glob("*.part")
+        data = part.read_bytes()
+        assert 1 << 20 < len(data) < len(self.LARGE)
+        assert self.LARGE.startswith(data)
+        (small_disk / "filler").unlink()
+        image = cli.json("fetch").result["images"]["proxmox-ve"]
+        assert image["sha256"] == hashlib.sha256(self.LARGE).hexdigest()
+        assert [r.status for r in server.requests if r.path == path] == [200, 206]
+
+    def test_in_the_middle_of_unpacking(self, fleet, vendor, cli, small_disk):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+            made.writestr("image.iso", ISO + b"\0" * 2048 * 3000)
+        sums = f"{hashlib.sha256(out.getvalue()).hexdigest()}  pve_9.1-1.zip\n".encode()
+        vendor.put("pve_9.1-1.zip", out.getvalue())
+        vendor.put("SHA256SUMS", sums)
+        vendor.put("SHA256SUMS.sign", vendor.key.sign(sums, MADE))
+        catalog(fleet, vendor, file="pve_{release}.zip",
+                unpack={"member": r"[a-z]+\.iso", "name": "pve_{release}.iso"})  # fmt: skip
+        filler = fill(small_disk, 3 << 20)
+        assert "No space left" in self.refused(cli, small_disk)
+        assert shutil.disk_usage(small_disk).free > 1 << 20, "the half image takes no room"
+        filler.unlink()
+        assert cli.json("fetch").result["images"]["proxmox-ve"]["origin"] == "unpacked"
+        assert objects(small_disk / "cache") == ["pve_9.1-1.iso"]
+
+
 class TestProcesses:
+    def test_killed_at_random_moments(self, fleet, vendor, server, cache, cli):
+        """Whatever instant a run is killed at: nothing wrong is usable, and in the end the next run goes on."""
+        chance = random.Random(11)
+        body = ISO + chance.randbytes(2048 * 700)
+        sha = hashlib.sha256(body).hexdigest()
+        vendor.releases["9.1-1"] = body
+        vendor.publish()
+        path = f"/iso/{name('9.1-1')}"
+        server.put(path, honest(File(body, etag='"a"'), block=1 << 15, pause=0.01))
+        kills = resumed = 0
+        while kills < (50 if os.environ.get("VENTOY_KIT_SOAK") else 12):
+            before = len(server.requests)
+            run = start(fleet)
+            deadline = time.monotonic() + 20
+            while kills % 4 and len(server.requests) == before and time.monotonic() < deadline:
+                time.sleep(0.005)  # most of them while it is loading or later, some while it begins
+            time.sleep(chance.uniform(0, 0.8))
+            alive = run.poll() is None
+            run.kill()
+            run.communicate()
+            kills += alive
+            for file in cache.glob("isos/*/*/*"):
+                assert hashlib.sha256(file.read_bytes()).hexdigest() == sha == file.parent.name
+            for part in cache.glob("unverified/*.part"):
+                assert body.startswith(part.read_bytes())
+            assert usable(cache) in ([], [name("9.1-1")], [name("9.1-1")] * 2)
+            lock = fleet / "fleet.lock"
+            assert not lock.exists() or f'sha256 = "{sha}"' in lock.read_text()
+            resumed += any(r.status == 206 for r in server.requests[before:])
+            if not alive or lock.exists():
+                shutil.rmtree(cache, ignore_errors=True)
+                lock.unlink(missing_ok=True)
+        image = cli.json("fetch").result["images"]["proxmox-ve"]
+        assert image["sha256"] == sha
+        assert resumed or server.requests[-1].status == 206
+        assert list(cache.glob("unverified/*")) == []
+        assert cli.json("image", "verify").code == 0
+
     def test_concurrent_runs_load_the_file_once(self, fleet, vendor, server, tmp_path, cache):
         put_iso(honest(File(ISO), block=4096, pause=0.005))(vendor)
         folders = [fleet, *(tmp_path / f"fleet{n}" for n in (2, 3))]

@@ -37,6 +37,7 @@ class Ran:
 
     @property
     def envelope(self) -> dict[str, Any]:
+        assert self.out, self.err
         document = json.loads(self.out)
         assert isinstance(document, dict)
         return document

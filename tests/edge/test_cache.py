@@ -37,10 +37,10 @@ def fill(cache, body=BODY, name=NAME, key="https://mirror.example/x.iso"):
 def unread(monkeypatch):
     """Makes reading an object an error."""
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise AssertionError("the object was read")
 
-    monkeypatch.setattr(cache_module, "digest_of", refuse)
+    monkeypatch.setattr(cache_module, "digests_of", refuse)
 
 
 def test_where_the_cache_lies(tmp_path, monkeypatch):
@@ -165,7 +165,7 @@ def test_a_touched_file_is_read_once(cache, monkeypatch):
     path = fill(cache)
     os.utime(path)
     assert cache.find(SHA) == path
-    monkeypatch.setattr(cache_module, "digest_of", None)
+    monkeypatch.setattr(cache_module, "digests_of", None)
     assert cache.find(SHA) == path
 
 
@@ -209,7 +209,9 @@ def test_parts_stay_until_they_are_published_or_thrown_away(cache):
     source = Source("https://mirror.example/x.iso", '"1"', None, 5000)
     with cache.part("x") as path, PartFile(path) as file:
         file.restart(source)
-        file.write(b"abc")
+        room = file.room(3)
+        room[:] = b"abc"
+        file.add(room)
     (part,) = cache.parts()
     assert (part.path, part.size, part.total, part.url) == (path, 3, 5000, source.url)
     assert (cache.usage().parts, cache.usage().part_bytes) == (1, 3)
@@ -287,7 +289,7 @@ def test_a_lock_ends_with_its_process(cache):
 def test_a_file_system_without_locks_is_refused(cache, monkeypatch):
     import fcntl
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)

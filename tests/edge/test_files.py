@@ -10,13 +10,13 @@ import pytest
 from ventoy_kit.edge import files as module
 from ventoy_kit.edge.files import (
     HostFiles,
+    digests_of,
     exists,
     is_writable,
     listing,
     make_folder,
     read_tree,
     remove_file,
-    sha256_of,
     source_chunks,
     storage_error,
     write_atomic,
@@ -82,7 +82,10 @@ def test_a_large_file_is_read_in_blocks(tmp_path):
     blocks = list(HostFiles().chunks(tmp_path / "x"))
     assert b"".join(blocks) == data
     assert max(map(len, blocks)) <= module.BLOCK
-    assert sha256_of(tmp_path / "x") == hashlib.sha256(data).hexdigest()
+    assert digests_of(tmp_path / "x", "sha256", "sha512") == (
+        hashlib.sha256(data).hexdigest(),
+        hashlib.sha512(data).hexdigest(),
+    )
 
 
 def test_stat_takes_regular_files_only(tmp_path):
@@ -101,7 +104,7 @@ def test_a_source_that_cannot_be_read_names_itself(tmp_path):
         with pytest.raises(StorageError, match=rf"cannot read {path}"):
             list(source_chunks(path))
         with pytest.raises(StorageError, match=rf"cannot read {path}"):
-            sha256_of(path)
+            digests_of(path, "sha256")
 
 
 class TestReadTree:

@@ -13,11 +13,12 @@ from typing import Any
 from ventoy_kit import __version__
 from ventoy_kit.app.check import wipe_table
 from ventoy_kit.app.host import Host
+from ventoy_kit.app.known_files import Remembered
 from ventoy_kit.app.local_proof import prove_local
 from ventoy_kit.app.outcome import Block, Heading, Next, Outcome
 from ventoy_kit.app.stage_view import plan_result, plan_table
 from ventoy_kit.app.workspace import Workspace, load_workspace, unwritable
-from ventoy_kit.edge.files import HostFiles, make_folder, sha256_of, sha512_of, storage_error
+from ventoy_kit.edge.files import make_folder
 from ventoy_kit.edge.state import load_state, save_state
 from ventoy_kit.edge.stick_files import StickFolder
 from ventoy_kit.fleet.schema import Fleet
@@ -29,7 +30,6 @@ from ventoy_kit.payload.render import render_payload
 from ventoy_kit.plan.compose import compose
 from ventoy_kit.plan.inputs import Inputs, IsoFile
 from ventoy_kit.plan.model import Plan
-from ventoy_kit.ports import Progress
 from ventoy_kit.report import Report
 from ventoy_kit.stick.apply import apply_plan, survey
 from ventoy_kit.stick.reconcile import TEMPORARY, Found, StagePlan, reconcile
@@ -101,18 +101,18 @@ def render(
         return None, report
     if remember and dict(known) != dict(hashes):
         save_state(workspace.base, "hashes", hashes)
-    digests = DigestCache(workspace.base, host.progress)
-    isos = dict(digest_isos(fleet, workspace.base, workspace.isos, digests.of))
+    known_files = Remembered(workspace.base, host.progress, _with_sha512(workspace, fleet))
+    isos = dict(digest_isos(fleet, workspace.base, workspace.isos, known_files.sha256))
     for image, entry in workspace.images.pinned.items():
         facts = workspace.isos[image]
         path = workspace.images.files[image]
         isos[image] = IsoFile(path, facts, entry.sha256, origin_of(entry), entry.file)
-    proofs, found = prove_local(workspace, host, known_digests=digests)
+    proofs, found = prove_local(workspace, host, known_files=known_files)
     report = Report([*report, *found])
     for image, proof in proofs.items():
         isos[image] = replace(isos[image], origin=proof.origin)
     if remember:
-        digests.save()
+        known_files.save()
     if report.has_errors:
         return None, report
     plan = compose(fleet, Inputs(workspace.library, isos, hashes))
@@ -121,41 +121,15 @@ def render(
     return (None, report) if payload is None else (Rendered(plan, payload, isos), report)
 
 
-class DigestCache:
-    """Digests of large files, remembered by path, size, time of change and inode."""
-
-    def __init__(self, base: Path, progress: Progress) -> None:
-        self.base, self.progress = base, progress
-        self.known: dict[str, Any] = dict(load_state(base, "digests"))
-        self.before = dict(self.known)
-
-    def of(self, path: Path) -> str:
-        """The digest, read from the file unless it is unchanged since it was last read; StorageError if it is gone."""
-        try:
-            stat = HostFiles().stat(path)
-        except OSError as error:
-            raise storage_error("read", path, error) from error
-        key = [stat.size, stat.mtime_ns, stat.inode]
-        entry = self.known.get(str(path))
-        if isinstance(entry, dict) and entry.get("stat") == key and isinstance(entry.get("sha256"), str):
-            return str(entry["sha256"])
-        self.progress.start(f"hashing {path.name}", stat.size)
-        digest = sha256_of(path, self.progress)
-        self.progress.done()
-        self.known[str(path)] = {"stat": key, "sha256": digest}
-        return digest
-
-    def sha512_of(self, path: Path) -> str:
-        """SHA-512, called after `of`, and remembered with what that has found."""
-        entry = self.known[str(path)]
-        if not isinstance(entry.get("sha512"), str):
-            entry = self.known[str(path)] = {**entry, "sha512": sha512_of(path)}
-        return str(entry["sha512"])
-
-    def save(self) -> None:
-        """Remember what was read."""
-        if self.known != self.before:
-            save_state(self.base, "digests", self.known)
+def _with_sha512(workspace: Workspace, fleet: Fleet) -> frozenset[Path]:
+    """The local files whose vendors state SHA-512."""
+    found = set()
+    for name, image in fleet.images.items():
+        entry = workspace.library.catalog.get(image.catalog or name)
+        sums = None if entry is None else entry.checksums
+        if image.path is not None and sums is not None and sums.algorithm == "sha512":
+            found |= {path for image_name, path in workspace.images.files.items() if image_name == name}
+    return frozenset(found)
 
 
 def _write(

@@ -29,7 +29,7 @@ def check(file: Path, host: Host, *, online: bool = False) -> Outcome:
         MachineError: a vendor's listing could not be had.
     """
     workspace = load_workspace(file, host)
-    more = prove_local(workspace, host, known_digests=None)[1]
+    more = prove_local(workspace, host, known_files=None)[1]
     if online and not workspace.report.has_errors:
         from ventoy_kit.app.newer import newer_releases
 

@@ -24,6 +24,7 @@ from ventoy_kit.fleet.values import format_size
 from ventoy_kit.gather.wanted import Want, origin_of
 from ventoy_kit.images import fetch_codes
 from ventoy_kit.images.lock import Change, Lock, changes
+from ventoy_kit.images.recognise import release_of
 from ventoy_kit.report import Finding, Report
 
 PATIENCE = Patience()
@@ -134,7 +135,10 @@ def _certificates_of_local_files(workspace: Workspace, vendor: Vendor) -> Report
     report = Report()
     for name, image in workspace.fleet.images.items() if workspace.fleet is not None else ():
         entry = workspace.library.catalog.get(image.catalog or name)
-        if image.path is None or entry is None or entry.release_of(Path(image.path).name) is None:
+        facts = workspace.isos.get(name)
+        if image.path is None or entry is None or facts is None:
+            continue
+        if release_of(entry, facts, Path(image.path).name) is None:
             continue
         if len(vendor.certificates.at_hand(entry)) < len(entry.keys):
             report.extend(vendor.certificates_of(entry, ("images", name, "path"))[1])

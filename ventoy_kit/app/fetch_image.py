@@ -11,9 +11,10 @@ from ventoy_kit.app.host import Host
 from ventoy_kit.app.vendor import Proof, Vendor
 from ventoy_kit.edge.archive import BadArchiveError, unpack_member
 from ventoy_kit.edge.cache import Cache
-from ventoy_kit.edge.files import sha512_of
+from ventoy_kit.edge.files import digests_of
 from ventoy_kit.edge.net import Downloader
 from ventoy_kit.edge.openpgp import read_certificate, read_signatures
+from ventoy_kit.errors import StorageError
 from ventoy_kit.gather.isos import inspect_iso
 from ventoy_kit.gather.wanted import Want
 from ventoy_kit.images import codes, fetch_codes
@@ -122,7 +123,9 @@ class ImageFetcher:
 
     def _offered(self, want: Want, *, updating: bool) -> Got:
         choice, report = self.vendor.choose(want)
-        if choice is None:
+        if choice is not None:
+            report.extend(want.unfit(choice.release))
+        if choice is None or report.has_errors:
             return _refused(want, report)
         locked = want.locked if want.locked is not None and want.locked.catalog == want.entry_id else None
         offer = _Offer(want, choice.release, locked, updating)
@@ -198,7 +201,7 @@ class ImageFetcher:
             path = self.cache.find(file.sha256) if fits else None
             if path is None:
                 continue
-            sha512 = sha512_of(path) if sums.algorithm == "sha512" else None
+            sha512 = digests_of(path, "sha512")[0] if sums.algorithm == "sha512" else None
             if stated in (file.sha256, sha512):
                 return path, Digests(file.size, file.sha256, sha512)
         return None, None
@@ -299,8 +302,9 @@ class ImageFetcher:
                 limit=expected or want.entry.max_size,
                 progress=progress,
                 title=urls[0].rpartition("/")[2],
+                sha512=sha512,
             )
-            report = check(Digests(got.size, got.sha256, sha512_of(part) if sha512 else None))
+            report = check(Digests(got.size, got.sha256, got.sha512))
             if not report.has_errors:
                 return report
             self.cache.discard(part)
@@ -321,6 +325,9 @@ class ImageFetcher:
                 path=want.path,
             )
             return None, Report([finding])
+        except StorageError:  # half of it is of no use, and takes the room that is missing
+            self.cache.discard(target)
+            raise
         return Digests(size, sha256), Report()
 
 

@@ -39,14 +39,14 @@ def image_list(file: Path, host: Host) -> Outcome:
         }
         for name, entry in library.catalog.items()
     }
-    rows = tuple(
+    rows: tuple[tuple[str, ...], ...] = tuple(
         (
             name,
             entry.title,
-            entry.kind,
-            trust_of(entry),
-            ", ".join(k.name for k in entry.keys) or "nobody",
-            entry.automated.since + " and newer" if entry.automated else "no",
+            "signature of " + " or ".join(k.name for k in entry.keys) if entry.keys else "checksum only",
+            f"from {entry.automated.since} on"
+            if entry.automated
+            else ("no" if entry.kind == "installer" else "no, for rescue"),
             ", ".join(
                 f"{e.release}{'' if e.sha256 in there else ' (not in the cache)'}"
                 for _, e in _locked(lock, name)
@@ -60,7 +60,9 @@ def image_list(file: Path, host: Host) -> Outcome:
     if usage.parts:
         lines.append(f"{usage.parts} unfinished downloads, {format_size(usage.part_bytes)}")
     lines += [f"not touched for two weeks, remove it if it is not wanted: {part.path}" for part in dead]
-    columns = ("image", "title", "kind", "proved by", "signed by", "unattended", "locked here")
+    columns: tuple[str, ...] = ("image", "title", "proved by", "installs unattended", "locked here")
+    if not any(row[-1] for row in rows):  # room for the others on a narrow terminal
+        columns, rows = columns[:-1], tuple(row[:-1] for row in rows)
     blocks: list[Block] = [Table(columns, rows), Heading("Cache"), Lines(tuple(lines))]
     cache = {"folder": str(host.cache.root), "files": usage.files, "bytes": usage.bytes, "parts": usage.parts}
     return Outcome("image list", report, {"images": result, "cache": cache}, blocks)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ventoy_kit.app.host import Host
-from ventoy_kit.app.local_proof import FreshDigests, LocalProof, prove_local
+from ventoy_kit.app.known_files import ReadAnew
+from ventoy_kit.app.local_proof import LocalProof, prove_local
 from ventoy_kit.app.outcome import Block, Heading, Outcome, Table
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge.cache import Content
@@ -49,7 +50,7 @@ def verify_images(file: Path, host: Host) -> Outcome:
             )
         rows.append((want.image, pinned.file if pinned else want.request, state, ""))
     report.extend(f for f in workspace.images.blocking if not _told(report, f.path))
-    proofs, found = prove_local(workspace, host, known_digests=FreshDigests(host.progress))
+    proofs, found = prove_local(workspace, host, known_files=ReadAnew(host.progress))
     report.extend(found)
     report.extend(
         f for f in workspace.report if f.rule.code.startswith("VK-I") and f.severity is Severity.ERROR
@@ -58,6 +59,11 @@ def verify_images(file: Path, host: Host) -> Outcome:
     rows += [
         (name, workspace.images.files[name].name, "wrong" if name in bad else _proved(proof), proof.origin)
         for name, proof in sorted(proofs.items())
+    ]
+    rows += [
+        (name, workspace.images.files[name].name, "nothing to verify", "stand-in, cannot boot")
+        for name, facts in sorted(workspace.isos.items())
+        if facts.stand_in and name not in {row[0] for row in rows}
     ]
     return _outcome(workspace, report, "Images of the fleet", rows)
 
@@ -123,11 +129,11 @@ def _staged(workspace: Workspace, stick: OpenStick, fleet: str, host: Host) -> t
         host.progress.start(f"reading {entry.path}", size)
         actual = files.sha256(entry.path, host.progress)
         host.progress.done()
-        pinned = locked.get(entry.path.rpartition("/")[2], entry.sha256)
+        pinned = locked.get(entry.path.rpartition("/")[2])
         wrong = [
             f"{sha256} {what}"
             for sha256, what in ((entry.sha256, "stands in the stick's manifest"), (pinned, "is locked"))
-            if sha256 != actual
+            if sha256 not in (actual, None)
         ]
         if wrong:
             remedy = (

@@ -5,52 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from ventoy_kit.app.certificates import Certificates
 from ventoy_kit.app.host import Host
+from ventoy_kit.app.known_files import KnownFiles
 from ventoy_kit.app.workspace import Workspace
-from ventoy_kit.edge.files import sha256_of, sha512_of
 from ventoy_kit.edge.openpgp import MAX_SIGNATURE_FILE, read_certificate, read_signatures
 from ventoy_kit.errors import StorageError
 from ventoy_kit.images import trust_codes
 from ventoy_kit.images.authority import Accepted, Trust, judge_signatures, shown_time
 from ventoy_kit.images.catalog import CatalogEntry, Signed
 from ventoy_kit.images.lock import Digests, Verified
+from ventoy_kit.images.recognise import release_of
 from ventoy_kit.images.sums import Sums, parse_sums
 from ventoy_kit.images.trust import judge_digest, unverified
-from ventoy_kit.ports import Progress
 from ventoy_kit.report import Path as DocPath
 from ventoy_kit.report import Report
-
-
-class KnownDigests(Protocol):
-    """Gives digests of large files."""
-
-    def of(self, path: Path) -> str:
-        """SHA-256. Raises StorageError."""
-
-    def sha512_of(self, path: Path) -> str:
-        """SHA-512 of a file that `of` was asked for. Raises StorageError."""
-
-
-@dataclass(frozen=True, slots=True)
-class FreshDigests:
-    """Implements `KnownDigests` by reading the file each time."""
-
-    progress: Progress
-
-    def of(self, path: Path) -> str:
-        """SHA-256. Raises StorageError."""
-        self.progress.start(f"reading {path.name}", 0)
-        try:
-            return sha256_of(path, self.progress)
-        finally:
-            self.progress.done()
-
-    def sha512_of(self, path: Path) -> str:
-        """SHA-512. Raises StorageError."""
-        return sha512_of(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +58,24 @@ class Prover:
     Attributes:
         host: effects.
         certificates: those at hand; nothing is fetched.
-        digests: reads files as a whole; None to look at what lies beside them only.
+        known: answers what takes reading files as a whole; None to look at what lies beside them only.
     """
 
     host: Host
     certificates: Certificates
-    digests: KnownDigests | None
+    known: KnownFiles | None
 
     def prove(
-        self, file: Path, entry: CatalogEntry, trust: Trust, path: DocPath
+        self, file: Path, entry: CatalogEntry, trust: Trust, path: DocPath, *, release: str | None
     ) -> tuple[LocalProof, Report]:
-        """Prove one file against one catalog entry.
+        """Prove one file against one release of a catalog entry.
 
         Returns:
             How it was proved, and findings: errors for what lies beside it and contradicts, VK-J18 if nothing does.
         """
-        release = entry.release_of(file.name)
         if release is None:
-            return self._unproved(file, f"its name is not the vendor's ({entry.file})", path)
+            why = f"neither its contents nor its name ({entry.file} is the vendor's) say which release it is"
+            return self._unproved(file, why, path)
         location = entry.locations(release)[0]
         content = self._beside(file, location.checksums)
         report = Report()
@@ -144,13 +114,14 @@ class Prover:
         path: DocPath,
     ) -> tuple[Accepted | None, Report]:
         signed, signature, content = evidence
-        if signed == "iso" and self.digests is None:
+        if signed == "iso" and self.known is None:
             return None, Report()
         usable = tuple(self.certificates.at_hand(entry).values())
-        covered: bytes | Path = file if signed == "iso" else content or b""
         return judge_signatures(
             entry.keys,
-            read_signatures(covered, signature, usable),
+            read_signatures(content or b"", signature, usable)
+            if signed == "checksums" or self.known is None
+            else self.known.signatures(file, signature, usable),
             tuple(read_certificate(c) for c in usable),
             signed,
             self.host.clock(),
@@ -158,12 +129,11 @@ class Prover:
         )
 
     def _digest(self, file: Path, sums: Sums, listed: str, path: DocPath) -> Report:
-        if self.digests is None:
+        if self.known is None:
             return Report()
-        sha256 = self.digests.of(file)
-        sha512 = self.digests.sha512_of(file) if sums.algorithm == "sha512" else None
-        size = self.host.files.stat(file).size
-        return judge_digest(sums, listed, Digests(size, sha256, sha512), path=path)
+        return judge_digest(
+            sums, listed, self.known.digests(file, sha512=sums.algorithm == "sha512"), path=path
+        )
 
     def _signature(
         self, file: Path, alternatives: tuple[tuple[Signed, str], ...], sums: Sums | None
@@ -201,19 +171,19 @@ def _last(url: str) -> str:
 
 
 def prove_local(
-    workspace: Workspace, host: Host, *, known_digests: KnownDigests | None
+    workspace: Workspace, host: Host, *, known_files: KnownFiles | None
 ) -> tuple[Mapping[str, LocalProof], Report]:
     """Prove all local files of a fleet; stand-ins are passed over, since they are marked as such.
 
     Args:
         workspace: the fleet.
         host: effects.
-        known_digests: reads files as a whole; None to look at what lies beside them only.
+        known_files: answers what takes reading files as a whole; None to look at what lies beside them only.
     """
     report = Report()
     proofs: dict[str, LocalProof] = {}
     kept = Certificates(workspace.library.certificates, host.cache.root / "certificates", host.files)
-    prover = Prover(host, kept, known_digests)
+    prover = Prover(host, kept, known_files)
     for name, image in sorted(workspace.fleet.images.items()) if workspace.fleet is not None else ():
         facts = workspace.isos.get(name)
         if image.path is None or facts is None or facts.stand_in:
@@ -226,6 +196,8 @@ def prove_local(
             proofs[name] = LocalProof(why=why)
             report.add(unverified(file.name, why, path=path))
             continue
-        proofs[name], found = prover.prove(file, entry, image.trust, path)
+        proofs[name], found = prover.prove(
+            file, entry, image.trust, path, release=release_of(entry, facts, file.name)
+        )
         report.extend(found)
     return proofs, report

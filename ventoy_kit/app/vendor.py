@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ventoy_kit.app.certificates import Certificates
 from ventoy_kit.edge.net import Downloader, Fetched
@@ -11,11 +11,11 @@ from ventoy_kit.edge.net_errors import GoneError, NetworkError, UnfitAnswerError
 from ventoy_kit.edge.openpgp import MAX_CERTIFICATE_FILE, MAX_SIGNATURE_FILE
 from ventoy_kit.errors import MachineError
 from ventoy_kit.gather.wanted import Want
-from ventoy_kit.images import fetch_codes
-from ventoy_kit.images.catalog import CatalogEntry, Location, Signed
+from ventoy_kit.images import fetch_codes, trust_codes
+from ventoy_kit.images.catalog import CatalogEntry, Key, Location, Signed
 from ventoy_kit.images.releases import Choice, choose, releases_in_text, version_key
 from ventoy_kit.images.sums import Sums, parse_sums
-from ventoy_kit.report import Finding, Path, Report
+from ventoy_kit.report import Finding, Path, Report, Severity
 
 LISTING_LIMIT = 8 << 20
 """Bytes of a page that lists releases."""
@@ -128,7 +128,7 @@ class Vendor:
     def certificates_of(self, entry: CatalogEntry, path: Path) -> tuple[Mapping[str, bytes], Report]:
         """The certificates of an entry's keys by fingerprint, fetched where the catalog holds none.
 
-        Findings (VK-J16) tell of addresses that gave another certificate.
+        Findings (VK-J16) tell of addresses that gave another certificate, or (warnings) none.
         """
         report = Report()
         found: dict[str, bytes] = {}
@@ -137,8 +137,9 @@ class Vendor:
             if key.url is not None and not (at_hand is not None and self.certificates.is_revoked(at_hand)):
                 try:
                     data = self.downloader.small(key.url, MAX_CERTIFICATE_FILE).data
-                except NetworkError:  # the one from an earlier run is as good as it was
-                    pass
+                except NetworkError as error:
+                    if at_hand is None:  # else the one from an earlier run is as good as it was
+                        report.add(_not_fetched(key, error, path))
                 else:
                     fresh, problems = self.certificates.take(key, data, path)
                     report.extend(problems)
@@ -146,6 +147,16 @@ class Vendor:
             if at_hand is not None:
                 found[key.fingerprint] = at_hand
         return found, report
+
+
+def _not_fetched(key: Key, error: NetworkError, path: Path) -> Finding:
+    """A warning: another key may have signed what is fetched, and then this certificate is not needed."""
+    finding = trust_codes.NO_CERTIFICATE.finding(
+        f"the certificate of {key.name} ({key.fingerprint}) could not be fetched: {error.message}",
+        error.hint or "Run the command again.",
+        path=path,
+    )
+    return replace(finding, severity=Severity.WARNING)
 
 
 def finding_of(error: MachineError, path: Path) -> Finding:

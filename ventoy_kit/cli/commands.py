@@ -296,12 +296,13 @@ def image() -> None:
 
 
 @_command("image inspect")
+@fleet_option
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def _image_inspect(files: tuple[Path, ...], host: Host, console: Console) -> Outcome:  # noqa: ARG001
-    """Say what ISO FILES are: product, release, boot methods, unattended installation, state of the signature."""
-    from ventoy_kit.app.info import inspect_images
+def _image_inspect(fleet: Path, files: tuple[Path, ...], host: Host, console: Console) -> Outcome:  # noqa: ARG001
+    """Say what ISO FILES are: product, release, boot methods, signature, and what others have put into them."""
+    from ventoy_kit.app.image_inspect import inspect_images
 
-    return inspect_images(files, host)
+    return inspect_images(files, fleet, host)
 
 
 @_command("image list")

@@ -128,12 +128,18 @@ class Console:
         grid = RichTable(
             box=None, pad_edge=False, show_header=any(table.columns), header_style="dim", padding=(0, 2, 0, 0)
         )
-        for column in table.columns:
-            grid.add_column(harmless(column), overflow="fold")
+        for number, column in enumerate(table.columns):
+            # On a narrow terminal the other columns give way first: names are typed again, so they stay whole.
+            longest = max((len(row[number]) for row in table.rows), default=0)
+            grid.add_column(
+                harmless(column), overflow="fold", min_width=min(longest, 24) if number == 0 else None
+            )
         for row in table.rows:
             grid.add_row(*(Text(harmless(cell)) for cell in row))
         terminal = sys.stdout.isatty()
         rich = RichConsole(file=sys.stdout, width=None if terminal else 240, highlight=False, markup=False)
+        if terminal:
+            rich.width = max(20, rich.width - 2)  # lines are indented
         with rich.capture() as capture:
             rich.print(grid)
         for line in capture.get().splitlines():

@@ -24,8 +24,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ventoy_kit.edge.files import make_folder, remove_file, storage_error, sync_folder, write_atomic
-from ventoy_kit.edge.partfile import BLOCK, note_of, read_note
+from ventoy_kit.edge.files import (
+    digests_of,
+    make_folder,
+    remove_file,
+    storage_error,
+    sync_folder,
+    write_atomic,
+)
+from ventoy_kit.edge.partfile import note_of, read_note
 from ventoy_kit.errors import StorageError
 from ventoy_kit.ports import Environment, Progress
 
@@ -201,7 +208,7 @@ class Cache:
             if progress is not None:
                 progress.start(path.name, before.st_size)
             try:
-                right = digest_of(path, progress) == sha256
+                right = digests_of(path, "sha256", progress=progress) == (sha256,)
             finally:
                 if progress is not None:
                     progress.done()
@@ -312,21 +319,6 @@ class Cache:
 
 
 _DIGEST = r"[0-9a-f]{64}"
-
-
-def digest_of(path: Path, progress: Progress | None = None) -> str:
-    """SHA-256 of a file, 64 hex digits; through one small buffer, as fast as the processor hashes.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    digest, buffer = hashlib.sha256(), memoryview(bytearray(BLOCK))
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(buffer):
-            digest.update(buffer[:count])
-            if progress is not None:
-                progress.advance(count)
-    return digest.hexdigest()
 
 
 def _key(info: os.stat_result) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import re
 import ssl
 from collections.abc import Iterator
@@ -115,7 +116,13 @@ def as_failure() -> Iterator[None]:
     """
     try:
         yield
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+    except (
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        http.client.HTTPException,
+        OSError,
+        ValueError,
+    ) as error:
         if isinstance(error, OSError) and "certificate bundle" in str(error):
             raise MachineError(
                 f"the file with certificates cannot be read: {str(error).rpartition(': ')[2]}",
@@ -148,7 +155,7 @@ def _failed(error: Exception) -> FailedError:
         return FailedError(Failure.UNREACHABLE, words)
     if among(requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError):
         return FailedError(Failure.STALLED)
-    if among(urllib3.exceptions.IncompleteRead):
+    if among(urllib3.exceptions.IncompleteRead, http.client.IncompleteRead):
         words = ""  # the caller knows the numbers
     return FailedError(Failure.CUT, words)
 

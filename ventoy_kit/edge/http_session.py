@@ -110,6 +110,21 @@ class HttpSession:
             self.check()  # what `stop` does to a connection is no failure of the server
         return data
 
+    def read_into(self, answer: requests.Response, into: memoryview) -> int:
+        """Bytes of the body into a buffer: as many as fit, or what is there if that is small; 0 at the end."""
+        if len(into) <= SMALL_BLOCK:
+            data = self.read(answer, len(into))
+            into[: len(data)] = data
+            return len(data)
+        self.check()
+        try:
+            with as_failure():
+                # urllib3 copies what it reads twice; what it reads from has the same method and does not.
+                count: int = getattr(answer.raw, "_fp", answer.raw).readinto(into)
+        finally:
+            self.check()
+        return count
+
     @contextlib.contextmanager
     def watched(self, answer: requests.Response, pace: Pace) -> Iterator[None]:
         """Shut the connection when one read takes longer than a stall: bytes may trickle, so that it never ends."""

@@ -50,27 +50,64 @@ class PycdlibIsoReader:
             UnreadableIsoError: the file is no ISO 9660 image or is damaged.
             OSError: the file cannot be opened or read.
         """
-        from pycdlib import PyCdlib
-
-        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-            raise UnreadableIsoError(f"{path} is no ordinary file.")
-        with path.open("rb") as file:
+        with _ordinary(path) as file:
             size = os.fstat(file.fileno()).st_size
             volume_id, claimed = _descriptor(path, file, size)
             if claimed > size:
                 return RawIso(size, volume_id, claimed, {}, frozenset(), frozenset())
-            iso = PyCdlib()
-            try:
-                iso.open_fp(file)
+            with _opened(path, file) as iso:
                 files, present = _contents(iso, wanted, limit)
                 return RawIso(size, volume_id, claimed, files, present, _platforms(iso.eltorito_boot_catalog))
-            except OSError as error:
-                # A seek to where no file can reach comes from a damaged number, not from the machine.
-                if error.errno not in (None, errno.EINVAL, errno.EOVERFLOW):
-                    raise
-                raise _damaged(path, error) from error
-            except Exception as error:  # pycdlib lets struct.error, IndexError and others through
-                raise _damaged(path, error) from error
+
+    def names(self, path: Path) -> tuple[str, ...]:
+        """The absolute paths of all ordinary files, sorted; names as in `read`, links left out.
+
+        Raises:
+            UnreadableIsoError: the file is no ISO 9660 image or is damaged.
+            OSError: the file cannot be opened or read.
+        """
+        with _ordinary(path) as file, _opened(path, file) as iso:
+            tree = _tree(iso)
+            found = []
+            for folder, _, names in iso.walk(**{tree: "/"}):
+                for name in names:
+                    at = f"{folder.rstrip('/')}/{name}"
+                    record = iso.get_record(**{tree: at})
+                    if record.rock_ridge is None or not record.rock_ridge.is_symlink():
+                        found.append(at.split(";", maxsplit=1)[0].rstrip(".") if tree == "iso_path" else at)
+            return tuple(sorted(found))
+
+
+@contextlib.contextmanager
+def _ordinary(path: Path) -> Iterator[BinaryIO]:
+    """The file, open for reading. A folder gives the system's own error."""
+    if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+        raise UnreadableIsoError(f"{path} is no ordinary file.")
+    with path.open("rb") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _opened(path: Path, file: BinaryIO) -> Iterator[Any]:
+    """The image through pycdlib; whatever that raises over a damaged one comes out as UnreadableIsoError."""
+    from pycdlib import PyCdlib
+
+    iso = PyCdlib()
+    try:
+        iso.open_fp(file)
+        yield iso
+    except OSError as error:
+        # A seek to where no file can reach comes from a damaged number, not from the machine.
+        if error.errno not in (None, errno.EINVAL, errno.EOVERFLOW):
+            raise
+        raise _damaged(path, error) from error
+    except Exception as error:  # pycdlib lets struct.error, IndexError and others through
+        raise _damaged(path, error) from error
+
+
+def _tree(iso: Any) -> str:
+    """Which of the names on the image count."""
+    return "rr_path" if iso.has_rock_ridge() else "joliet_path" if iso.has_joliet() else "iso_path"
 
 
 def _descriptor(path: Path, file: BinaryIO, size: int) -> tuple[str, int]:
@@ -118,7 +155,7 @@ def _find(iso: Any, wanted: str) -> tuple[Any, str, str] | None:
     Rock Ridge names are what Linux and GRUB see and are compared exactly. Without them the Joliet names count,
     then the plain ones; those are compared without regard to case, since authoring tools change it.
     """
-    tree = "rr_path" if iso.has_rock_ridge() else "joliet_path" if iso.has_joliet() else "iso_path"
+    tree = _tree(iso)
     parts = wanted.strip("/").split("/")
     here = ""
     record = None

@@ -37,7 +37,7 @@ from ventoy_kit.edge.net_errors import (
     network_error,
     without_password,
 )
-from ventoy_kit.edge.partfile import BLOCK, PartFile, Source
+from ventoy_kit.edge.partfile import PartFile, Source
 from ventoy_kit.edge.transfer import SMALL_BLOCK, Pace, Patience, Task
 from ventoy_kit.errors import InterruptedRunError, MachineError
 from ventoy_kit.ports import Progress
@@ -61,6 +61,7 @@ class Downloaded:
 
     Attributes:
         sha256: of all its bytes, 64 hex digits, computed while they came.
+        sha512: the same, 128 hex digits, if it was asked for.
         size: bytes.
         url: that of the given addresses which gave the (last part of the) file, without password.
         etag: header of the answer, as sent.
@@ -70,6 +71,7 @@ class Downloaded:
     """
 
     sha256: str
+    sha512: str | None
     size: int
     url: str
     etag: str | None
@@ -132,6 +134,7 @@ class Downloader:
         progress: Progress | None = None,
         title: str = "",
         plain: bool = False,
+        sha512: bool = False,
     ) -> Downloaded:
         """Receive a large file into `part`, going on where an earlier run stopped.
 
@@ -147,6 +150,7 @@ class Downloader:
                 called again after `done`, when a file has to be begun anew. Used by the calling thread only.
             title: what progress and messages call the file; the last part of the address if empty.
             plain: allow addresses that are plain HTTP; a redirect never leads to one.
+            sha512: compute SHA-512, too.
 
         Raises:
             NetworkError: or one of its kinds (see net_errors.py), when no mirror gave the file.
@@ -157,7 +161,7 @@ class Downloader:
         task = Task(title or _name(urls[0] if urls else ""), limit, expected, plain, progress)
         attempts = []
         try:
-            with PartFile(part) as file:
+            with PartFile(part, sha512=sha512) as file:
                 for url in urls:
                     task.begin_mirror()
                     try:
@@ -314,21 +318,23 @@ class Downloader:
         return self._receive(answer, file, task, source, first)
 
     def _receive(
-        self, answer: requests.Response, file: PartFile, task: Task, source: Source, block: bytes = b""
+        self, answer: requests.Response, file: PartFile, task: Task, source: Source, first: bytes = b""
     ) -> Downloaded:
-        """Append `block` and the rest of the body, up to the announced end and not a byte further."""
+        """Append `first` and the rest of the body, up to the announced end and not a byte further."""
         length = source.length
         pace = Pace(self.patience.stall)
         try:
             with self._http.watched(answer, pace):
+                if first:
+                    room = file.room(len(first))
+                    room[:] = first
+                    self._append(file, task, room)
                 while length is None or file.size < length:
-                    if not block:
-                        most = BLOCK if length is None else length - file.size
-                        block = pace.timed(lambda amount: self._http.read(answer, amount), most)
-                    if not block:
+                    room = file.room(pace.block if length is None else min(pace.block, length - file.size))
+                    count = pace.timed(lambda into: self._http.read_into(answer, into), room)
+                    if not count:
                         break
-                    self._append(file, task, block)
-                    block = b""
+                    self._append(file, task, room[:count])
         except FailedError as error:
             if error.failure is Failure.CUT:
                 raise _cut(file.size, length, error.detail) from error
@@ -336,15 +342,18 @@ class Downloader:
         wanted = task.expected if length is None else length
         if wanted is not None and file.size < wanted:
             raise _cut(file.size, wanted)
-        return Downloaded(file.digest(), file.size, source.url, source.etag, source.last_modified, file.found)
+        sha256, sha512 = file.digests()
+        return Downloaded(
+            sha256, sha512, file.size, source.url, source.etag, source.last_modified, file.found
+        )
 
-    def _append(self, file: PartFile, task: Task, block: bytes) -> None:
+    def _append(self, file: PartFile, task: Task, block: memoryview) -> None:
         try:
             task.check_received(file.size + len(block))
         except FailedError:
             file.restart(None)
             raise
-        file.write(block)
+        file.add(block)
         task.advance(len(block))
         with self._lock:
             self._pending[file.path] = max(0, self._pending.get(file.path, 0) - len(block))

@@ -139,19 +139,20 @@ class Pace:
         self.stall = stall
         self.silent = False
         """Set by the watching thread before it shuts the connection."""
-        self._block = SMALL_BLOCK
+        self.block = SMALL_BLOCK
+        """Bytes to ask for next."""
         self._since: float | None = None
         self._seconds, self._bytes = 0.0, 0
 
-    def timed(self, read: Callable[[int], bytes], most: int) -> bytes:
-        """Read once, at most `most` bytes.
+    def timed(self, read: Callable[[memoryview], int], into: memoryview) -> int:
+        """Read once; how many bytes came.
 
         Raises:
             FailedError: the server is silent.
         """
         self._since = began = time.monotonic()
         try:
-            data = read(min(self._block, most))
+            count = read(into)
         except FailedError as error:
             if self.silent:
                 raise self._silence() from error
@@ -162,15 +163,15 @@ class Pace:
             raise self._silence()
         seconds = time.monotonic() - began
         if seconds < 0.05:
-            self._block = min(BLOCK, self._block * 2)
+            self.block = min(BLOCK, self.block * 2)
         elif seconds > 0.5:
-            self._block = max(SMALL_BLOCK, self._block // 2)
-        self._seconds, self._bytes = self._seconds + seconds, self._bytes + len(data)
+            self.block = max(SMALL_BLOCK, self.block // 2)
+        self._seconds, self._bytes = self._seconds + seconds, self._bytes + count
         if self._seconds >= self.stall:
-            if data and self._bytes < LEAST_RATE * self._seconds:
+            if count and self._bytes < LEAST_RATE * self._seconds:
                 raise self._silence()
             self._seconds, self._bytes = 0.0, 0
-        return data
+        return count
 
     def too_long(self) -> bool:
         """Whether the present read has taken longer than a stall; asked by the watching thread."""

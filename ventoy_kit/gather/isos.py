@@ -7,12 +7,13 @@ from pathlib import Path
 
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.images import codes
+from ventoy_kit.images.added import INITRD_LIMIT, INITRDS, Added, find_added, paths_to_read
 from ventoy_kit.images.facts import IsoFacts
 from ventoy_kit.images.inspect import WANTED, interpret
 from ventoy_kit.plan.inputs import IsoFile
 from ventoy_kit.ports import Files, IsoReader, UnreadableIsoError
+from ventoy_kit.report import Finding, Report
 from ventoy_kit.report import Path as DocPath
-from ventoy_kit.report import Report
 
 TEXT_LIMIT = 1024 * 1024
 """Ventoy's conf_replace takes at most 1 MiB (ventoy_def.h); no text file that matters here is larger."""
@@ -58,38 +59,59 @@ def inspect_isos(
 
 
 def inspect_iso(
-    file: Path, path: DocPath | None, *, files: Files, reader: IsoReader
+    file: Path, path: DocPath | None, *, files: Files, reader: IsoReader, looking: bool = False
 ) -> tuple[IsoFacts | None, Report]:
-    """Look into one ISO; `path` is where the fleet file names it, None if it does not."""
+    """Look into one ISO.
+
+    Args:
+        file: the ISO.
+        path: where the fleet file names it, None if it does not.
+        files: the host's files.
+        reader: opens ISO files.
+        looking: nothing is built on it: that it was prepared to install by itself is a warning.
+    """
     report = Report()
     try:
         files.stat(file)
         raw = reader.read(file, WANTED, limit=TEXT_LIMIT)
-    except OSError as error:
-        remedy = "Put the ISO there, or correct the path (relative paths start at the fleet file)."
-        reason = (
-            "it is a folder or device"
-            if isinstance(error, IsADirectoryError)
-            else "there is no such file"
-            if isinstance(error, FileNotFoundError)
-            else error.strerror or str(error)
-        )
-        report.add(codes.UNREADABLE.finding(f"{file} cannot be read: {reason}", remedy, path=path))
+    except (OSError, ValueError, UnreadableIsoError) as error:
+        report.add(_unreadable(file, error, path))
         return None, report
-    except ValueError:  # a NUL
-        message = f"{file} cannot be read: that is no path"
-        report.add(codes.UNREADABLE.finding(message, "Correct the path.", path=path))
-        return None, report
-    except UnreadableIsoError as error:
-        report.add(
-            codes.NOT_AN_ISO.finding(
-                str(error).rstrip("."), "Fetch the ISO from its vendor again.", path=path
-            )
-        )
-        return None, report
-    facts, found = interpret(raw, path=path or ())
+    facts, found = interpret(raw, path=path or (), looking=looking)
     report.extend(found)
     return (None if report.has_errors else facts), report
+
+
+def additions(file: Path, facts: IsoFacts, reader: IsoReader) -> tuple[tuple[Added, ...], Report]:
+    """What was put into an ISO that `inspect_iso` could read."""
+    try:
+        names = reader.names(file)
+        wanted = paths_to_read(names)
+        small = [name for name in wanted if name not in INITRDS]
+        contents = dict(reader.read(file, small, limit=TEXT_LIMIT).files)
+        large = [name for name in wanted if name in INITRDS]
+        contents |= reader.read(file, large, limit=INITRD_LIMIT).files if large else {}
+    except (OSError, ValueError, UnreadableIsoError) as error:
+        return (), Report([_unreadable(file, error, None)])
+    return find_added(facts, names, contents), Report()
+
+
+def _unreadable(file: Path, error: Exception, path: DocPath | None) -> Finding:
+    if isinstance(error, UnreadableIsoError):
+        remedy = "Fetch the ISO from its vendor again."
+        return codes.NOT_AN_ISO.finding(str(error).rstrip("."), remedy, path=path)
+    if not isinstance(error, OSError):  # a NUL
+        message = f"{file} cannot be read: that is no path"
+        return codes.UNREADABLE.finding(message, "Correct the path.", path=path)
+    remedy = "Put the ISO there, or correct the path (relative paths start at the fleet file)."
+    reason = (
+        "it is a folder or device"
+        if isinstance(error, IsADirectoryError)
+        else "there is no such file"
+        if isinstance(error, FileNotFoundError)
+        else error.strerror or str(error)
+    )
+    return codes.UNREADABLE.finding(f"{file} cannot be read: {reason}", remedy, path=path)
 
 
 def digest_isos(

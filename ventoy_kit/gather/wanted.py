@@ -12,6 +12,7 @@ from ventoy_kit.images.authority import Trust
 from ventoy_kit.images.catalog import CatalogEntry, is_release
 from ventoy_kit.images.lock import Lock, LockEntry
 from ventoy_kit.images.releases import LATEST, matches
+from ventoy_kit.images.suit import check_request
 from ventoy_kit.report import Path, Report
 
 
@@ -26,6 +27,7 @@ class Want:
         request: `latest`, a series or an exact release.
         trust: what must prove it.
         locked: what the lock says of it, whether that still fits or not.
+        installs: whether a node is to be installed from it.
     """
 
     image: str
@@ -34,6 +36,7 @@ class Want:
     request: str
     trust: Trust
     locked: LockEntry | None
+    installs: bool = False
 
     @property
     def path(self) -> Path:
@@ -44,6 +47,10 @@ class Want:
     def pinned(self) -> LockEntry | None:
         """What the lock says, if it answers this want."""
         return self.locked if self.locked is not None and self.misfit is None else None
+
+    def unfit(self, release: str) -> Report:
+        """What speaks against a release, or against all that a request can give (VK-I10)."""
+        return check_request(self.entry, release, path=self.path) if self.installs else Report()
 
     @property
     def misfit(self) -> str | None:
@@ -70,10 +77,11 @@ def wanted(fleet: Fleet, catalog: Mapping[str, CatalogEntry], lock: Lock) -> tup
     """The images with a release, sorted by name.
 
     Returns:
-        Those that can be fetched, and findings VK-J49 and VK-J41 for the others.
+        Those that can be fetched, and findings VK-J49, VK-J41 and VK-I10 for the others.
     """
     report = Report()
     found = []
+    installing = {node.install.image or fleet.defaults.image for node in fleet.nodes.values()}
     for name, image in sorted(fleet.images.items()):
         entry_id = image.catalog or name
         entry = catalog.get(entry_id)
@@ -95,7 +103,12 @@ def wanted(fleet: Fleet, catalog: Mapping[str, CatalogEntry], lock: Lock) -> tup
                 )
             )
             continue
-        found.append(Want(name, entry_id, entry, image.release, image.trust, lock.images.get(name)))
+        locked = lock.images.get(name)
+        want = Want(name, entry_id, entry, image.release, image.trust, locked, name in installing)
+        unfit = want.unfit(want.pinned.release if want.pinned is not None else image.release)
+        report.extend(unfit)
+        if not unfit.has_errors:
+            found.append(want)
     return tuple(found), report
 
 

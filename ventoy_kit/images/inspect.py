@@ -9,7 +9,7 @@ the pair of squashfs files), debian-cd and osinfo-db (`/.disk/info`, `/install.a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ventoy_kit.images import codes
@@ -26,7 +26,7 @@ from ventoy_kit.images.facts import (
     Medium,
 )
 from ventoy_kit.ports import RawIso
-from ventoy_kit.report import Path, Report
+from ventoy_kit.report import Path, Report, Severity
 
 _PROXMOX: Final = {"pve": "proxmox-ve", "pbs": "proxmox-backup-server", "pmg": "proxmox-mail-gateway"}
 _DISK_INFO: Final = "/.disk/info"
@@ -74,12 +74,13 @@ class _Identity:
     medium: Medium | None = None
 
 
-def interpret(raw: RawIso, *, path: Path) -> tuple[IsoFacts | None, Report]:
+def interpret(raw: RawIso, *, path: Path, looking: bool = False) -> tuple[IsoFacts | None, Report]:
     """Say what an image is and what is wrong with it.
 
     Args:
         raw: what was read, with `WANTED` as the wanted paths.
         path: the image's place in the fleet file, to which findings point.
+        looking: the image is looked at and nothing is built on it: that it was prepared is a warning.
 
     Returns:
         The facts, or None when a finding is an error: nothing may be built on such an image.
@@ -88,7 +89,7 @@ def interpret(raw: RawIso, *, path: Path) -> tuple[IsoFacts | None, Report]:
     _check_size(raw, path, report)
     if raw.volume_size > raw.size:
         return None, report  # whatever else seems to be wrong may be in the part that is missing
-    _check_marks(raw, path, report)
+    _check_marks(raw, path, report, Severity.WARNING if looking else Severity.ERROR)
     identity = _proxmox(raw, path, report) or _debian(raw, path, report) or _Identity(title=_title(raw))
     if report.has_errors:
         return None, report
@@ -99,7 +100,7 @@ def interpret(raw: RawIso, *, path: Path) -> tuple[IsoFacts | None, Report]:
         boot.add("uefi")
     facts = IsoFacts(
         size=raw.size,
-        volume_id=_printable(raw.volume_id),
+        volume_id=printable(raw.volume_id),
         family=identity.family,
         product=identity.product,
         title=identity.title,
@@ -134,16 +135,15 @@ def _check_size(raw: RawIso, path: Path, report: Report) -> None:
         )
 
 
-def _check_marks(raw: RawIso, path: Path, report: Report) -> None:
+def _check_marks(raw: RawIso, path: Path, report: Report, prepared: Severity) -> None:
     for file in _PREPARED:
         if file in raw.present:
-            report.add(
-                codes.PREPARED.finding(
-                    f"the image holds {file}: it was prepared to install by itself",
-                    "Use the image as the vendor published it; ventoy-kit hands over the answer at boot.",
-                    path=path,
-                )
+            finding = codes.PREPARED.finding(
+                f"the image holds {file}: it was prepared to install by itself",
+                "Use the image as the vendor published it; ventoy-kit hands over the answer at boot.",
+                path=path,
             )
+            report.add(replace(finding, severity=prepared))
     if not raw.present.isdisjoint(_VENTOY_MARKS):
         report.add(
             codes.VENTOY_COMPATIBLE.finding(
@@ -191,7 +191,7 @@ def _proxmox(raw: RawIso, path: Path, report: Report) -> _Identity | None:
     return _Identity(
         family="proxmox",
         product=_PROXMOX[short],
-        title=_printable(info.get("PRODUCTLONG", "")) or _PROXMOX[short],
+        title=printable(info.get("PRODUCTLONG", "")) or _PROXMOX[short],
         release=_matching(r"\d{1,3}\.\d{1,3}", info.get("RELEASE")),
         build=_matching(r"\d{1,5}", info.get("ISORELEASE")),
         automated=_CAPABLE in raw.present,
@@ -215,7 +215,7 @@ def _debian(raw: RawIso, path: Path, report: Report) -> _Identity | None:
     if volume is not None and volume[1] != release:
         report.add(
             codes.CONTRADICTION.finding(
-                f"{_DISK_INFO} says Debian {release}, the volume identifier {_printable(raw.volume_id)!r}",
+                f"{_DISK_INFO} says Debian {release}, the volume identifier {printable(raw.volume_id)!r}",
                 "Use the image as the vendor published it.",
                 path=path,
             )
@@ -230,7 +230,7 @@ def _debian(raw: RawIso, path: Path, report: Report) -> _Identity | None:
     return _Identity(
         family="debian",
         product="debian",
-        title=_printable(info),
+        title=printable(info),
         release=release,
         automated=True,
         medium=medium,
@@ -241,9 +241,9 @@ def _title(raw: RawIso) -> str:
     """A name for an image that the kit does not know: what it says of itself, or its volume identifier."""
     values = _key_values(raw.files.get(_CD_INFO, b""))
     return (
-        _printable(values.get("PRODUCTLONG", ""))
-        or _printable(_text(raw.files.get(_DISK_INFO, b"")))
-        or _printable(raw.volume_id)
+        printable(values.get("PRODUCTLONG", ""))
+        or printable(_text(raw.files.get(_DISK_INFO, b"")))
+        or printable(raw.volume_id)
         or "an image without a name"
     )
 
@@ -286,6 +286,6 @@ def _matching(pattern: str, value: str | None) -> str | None:
     return value if value is not None and re.fullmatch(pattern, value, re.ASCII) else None
 
 
-def _printable(text: str) -> str:
-    """Text from an image made fit for a terminal: one line, no control characters, at most 120 characters."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:120].rstrip()
+def printable(text: str, limit: int = 120) -> str:
+    """Text from an image made fit for a terminal: one line, no control characters, not too long."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:limit].rstrip()

@@ -46,6 +46,12 @@ def matches(request: str, release: str) -> bool:
     return bool(wanted) and version_key(release)[: len(wanted)] == wanted
 
 
+def is_before(request: str, release: str) -> bool:
+    """Whether all that a request can give comes before a release: `8.3-1` and `8.3` before 8.4-1, but not `8`."""
+    wanted = version_key(request)
+    return request != LATEST and wanted < version_key(release)[: len(wanted)]
+
+
 def releases_in_names(entry: CatalogEntry, names: Iterable[str]) -> tuple[str, ...]:
     """The releases among file names, newest first, each once. Other names are passed over."""
     return _sorted(release for name in names if (release := entry.release_of(name)) is not None)

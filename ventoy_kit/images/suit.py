@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from ventoy_kit.images import codes
+from ventoy_kit.images.catalog import CatalogEntry
 from ventoy_kit.images.facts import IsoFacts
+from ventoy_kit.images.releases import is_before
 from ventoy_kit.report import Path, Report
 
 _OLDEST: Final = {
@@ -55,6 +57,30 @@ def check_image(facts: IsoFacts, *, product: str, path: Path) -> Report:
             )
         )
     return report
+
+
+def check_request(entry: CatalogEntry, request: str, *, path: Path) -> Report:
+    """Say before anything is fetched whether a node could be installed from what is asked for (VK-I10).
+
+    An entry that says nothing about it is judged by what the image says, once that is there.
+
+    Args:
+        entry: the image of the catalog.
+        request: an exact release, a series or `latest`.
+        path: the request's place in the fleet file.
+    """
+    if entry.automated is None or not is_before(request, entry.automated.since):
+        return Report()
+    return Report(
+        [
+            codes.TOO_OLD.finding(
+                f"{entry.title} {request} is asked for; the oldest that can be installed unattended is "
+                f"{entry.automated.since}",
+                f"Use {entry.automated.since} or newer.",
+                path=path,
+            )
+        ]
+    )
 
 
 def _check_release(facts: IsoFacts, product: str, path: Path, report: Report) -> None:
