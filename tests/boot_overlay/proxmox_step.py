@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,18 +58,19 @@ def boot(
     root: Scratch,
     typed: str = "falcon\n",
     *,
+    answers: Mapping[str, str] | None = None,
     before: str = "",
     after: str = "",
     screen: bool = True,
     timeout: float = 50,
 ) -> Result:
-    """Run the step; `typed` is followed by the Enter that leaves a refusal."""
+    """Run the step; without `answers`, `typed` is followed by the Enter that leaves a refusal."""
     for folder in ("mnt", "iso/.workdir", "iso/.installer-mp", "iso/boot", "installer/cdrom"):
         (root.path / folder).mkdir(parents=True, exist_ok=True)
     root.write("iso/pve-installer.squashfs", "installer")
     root.write("cmdline", root.read("proc/cmdline"))
     root.write("dev/tty1", "")
-    console = Console(typed + "\n")
+    console = Console(typed + "\n") if answers is None else Console(typed, answers)
     command: list[str | Path] = [
         "unshare",
         "-m",

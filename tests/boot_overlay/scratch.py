@@ -14,7 +14,8 @@ import shutil
 import stat
 import subprocess
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "boot_overlay"
@@ -84,7 +85,7 @@ sleep() {
     busybox sleep "$1"
 }
 date() { cat /clock; }
-VK_COUNTDOWN=2
+VK_COUNTDOWN=1
 VK_BEFORE_RESTART=1
 VK_BEFORE_OFF=1
 """
@@ -349,9 +350,13 @@ def ticket(**changes: str) -> str:
 
 @dataclass
 class Console:
-    """A pseudo terminal that stands for the machine's console; what is typed waits in it."""
+    """A pseudo terminal that stands for the machine's console.
+
+    What is typed waits in it; an answer is typed each time its question comes onto the screen.
+    """
 
     typed: str
+    answers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
 
     def __post_init__(self):
@@ -363,9 +368,14 @@ class Console:
 
     def _read(self) -> None:
         # Linux answers EIO once the last writer has closed the terminal.
+        seen = dict.fromkeys(self.answers, 0)
         try:
             while data := os.read(self.master, 4096):
                 self.text += data.decode(errors="replace").replace("\r\n", "\n")
+                for question, answer in self.answers.items():
+                    while seen[question] < self.text.count(question):
+                        seen[question] += 1
+                        os.write(self.master, answer.encode())
         except OSError:
             return
 
