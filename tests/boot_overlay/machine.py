@@ -6,10 +6,10 @@ that they expect are made by a small /init. The system disk's GRUB says that it 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,11 +83,22 @@ class Machine:
         for target, source in {"EFI/BOOT/BOOTX64.EFI": program, **files}.items():
             subprocess.run(["mcopy", "-i", image, source, f"::/{target}"], check=True)
 
-    def stick(self, root: Scratch, *, chattr: bool = True) -> None:
-        """Make the stick from a scratch root. Without `chattr` no program can clear an immutable flag."""
+    def stick(self, root: Scratch, *, chattr: bool = True, before: str = "") -> None:
+        """Make the stick from a scratch root.
+
+        Args:
+            root: what the initramfs holds.
+            chattr: without it no program can clear an immutable flag.
+            before: shell code that runs before the step, when efivarfs is mounted.
+        """
         guard = (SCRIPTS / "guard.sh").read_text() + "VK_COUNTDOWN=2 VK_BEFORE_RESTART=1 VK_BEFORE_OFF=1\n"
         root.write("ventoy-kit/guard.sh", guard)
-        root.write("init", INIT, 0o755)
+        mounted = (
+            f"modprobe efivarfs\nmount -t efivarfs efivarfs /sys/firmware/efi/efivars\n{before}\n"
+            if before
+            else ""
+        )
+        root.write("init", INIT.replace("sh /ventoy-kit/", f"{mounted}sh /ventoy-kit/"), 0o755)
         for name in ("reboot", "poweroff"):
             (root.path / "bin" / name).symlink_to("busybox")
         for name in ("proc", "sys", "dev"):
@@ -103,8 +114,12 @@ class Machine:
         with initrd.open("wb") as file:
             pack = "find . | cpio -o -H newc --quiet"
             subprocess.run(["sh", "-c", pack], cwd=root.path, check=True, stdout=file)
-        (vmlinuz,) = (self.kernel / "boot").glob("vmlinuz-*-cloud-amd64")
-        self._disk("stick", self._grub("stick", STICK_MENU), {"vmlinuz": vmlinuz, "initrd": initrd})
+        self._disk("stick", self._grub("stick", STICK_MENU), {"vmlinuz": self.vmlinuz, "initrd": initrd})
+
+    @property
+    def vmlinuz(self) -> Path:
+        (found,) = (self.kernel / "boot").glob("vmlinuz-*-cloud-amd64")
+        return found
 
     def _modules(self, root: Scratch) -> None:
         (folder,) = (self.kernel / "lib/modules").glob("*-cloud-amd64")
@@ -124,22 +139,40 @@ class Machine:
             root.write(file, Path(file).read_bytes(), 0o755)
         root.write("ventoy/busybox/chattr", Path(program).read_bytes(), 0o755)
 
-    def run(self, *, clock: str = "2026-11-23T12:00:00", timeout: float = 170) -> str:
-        """Switch on, until the machine switches itself off; what the serial console showed."""
+    def run(
+        self, *, until: str = "", clock: str = "2026-11-23T12:00:00", uefi: bool = True, timeout: float = 170
+    ) -> str:
+        """Switch on, until the machine switches itself off or shows `until`; what the serial console showed.
+
+        Without `uefi` the kernel is started by SeaBIOS, with QEMU in the place of the stick's GRUB.
+        """
         serial = self.path / "serial.log"
         serial.unlink(missing_ok=True)
         command: list[str] = ["qemu-system-x86_64", "-accel", "tcg,thread=multi"]
         command += ["-M", "q35", "-cpu", "max", "-m", "512", "-smp", "1", "-display", "none", "-nodefaults"]
         command += ["-rtc", f"base={clock}", "-smbios", "type=1,serial=SN-1", "-serial", f"file:{serial}"]
-        command += [
-            "-drive",
-            f"if=pflash,format=raw,readonly=on,file={FIRMWARE}/OVMF_CODE_4M.fd",
-            "-drive",
-            f"if=pflash,format=raw,file={self.path}/vars.fd",
-        ]
+        if uefi:
+            command += ["-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}/OVMF_CODE_4M.fd"]
+            command += ["-drive", f"if=pflash,format=raw,file={self.path}/vars.fd"]
+        else:
+            command += ["-kernel", str(self.vmlinuz), "-initrd", f"{self.path}/initrd"]
+            command += ["-append", "console=ttyS0 quiet panic=-1 proxmox-start-auto-installer"]
         for index, name in enumerate(("stick", "system")):
             command += ["-drive", f"if=none,id={name},format=raw,file={self.path}/{name}.img"]
-            command += ["-device", f"nvme,drive={name},serial={name.upper()},bootindex={index}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=dict(os.environ))
-        assert done.returncode == 0, done.stderr
-        return serial.read_text(errors="replace").replace("\r", "")
+            order = f",bootindex={index}" if uefi else ""
+            command += ["-device", f"nvme,drive={name},serial={name.upper()}{order}"]
+        machine = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        end = time.monotonic() + timeout
+        try:
+            while machine.poll() is None and time.monotonic() < end:
+                if until and serial.exists() and until in serial.read_text(errors="replace"):
+                    break
+                time.sleep(0.2)
+            ended = machine.poll()
+        finally:
+            machine.kill()
+            errors = machine.communicate()[1]
+        screen = serial.read_text(errors="replace").replace("\r", "")
+        assert until or ended == 0, f"{errors}{screen}"
+        assert until in screen, screen
+        return screen

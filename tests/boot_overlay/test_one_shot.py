@@ -29,13 +29,13 @@ def machine(tmp_path: Path, kernel_package: Path) -> Machine:
     return Machine(tmp_path / "machine", kernel_package)
 
 
-def stick(machine: Machine, folder: Path, arming: str, *, chattr: bool = True) -> None:
+def stick(machine: Machine, folder: Path, arming: str, *, chattr: bool = True, before: str = "") -> None:
     root = Scratch(folder)
     root.node("falcon", {"serial": "SN-1"}, "system\troot\tSYSTEM\t-\t-\tQEMU NVMe Ctrl\n")
     root.overlay(arming="1")
     root.ticket(arming=f"{arming}-{EXPIRY}")
     root.vtoydump("/dev/nvme0n1#exfat#/proxmox.iso")
-    machine.stick(root, chattr=chattr)
+    machine.stick(root, chattr=chattr, before=before)
 
 
 def events(screen: str) -> list[str]:
@@ -62,3 +62,68 @@ def test_an_armed_stick_fires_once_then_leads_to_the_installed_system_then_switc
         "is switched off",
     ], screen
     assert "/dev/nvme1n1: QEMU NVMe Ctrl, 67 MB, serial SYSTEM" in screen
+
+
+HANDED_OVER = "HANDED OVER"
+ASKED = "Type the node's name"
+
+
+@soak
+def test_sticks_a_b_a(machine: Machine, tmp_path: Path):
+    stick(machine, tmp_path / "a", A)
+    assert FIRED in machine.run(until="GUARD: VK1 20261123T110000Z-0000aaaa")
+    stick(machine, tmp_path / "b", B)
+    assert FIRED in machine.run(until=f"GUARD: VK1 {B} {NEVER}")
+    stick(machine, tmp_path / "a2", A)
+    screen = machine.run(until="is switched off")
+    assert HANDED_OVER not in screen
+    assert "INSTALLED SYSTEM" in screen
+
+
+@soak
+def test_without_chattr_a_second_arming_asks_for_the_name(machine: Machine, tmp_path: Path):
+    # A variable that is being made is not immutable, one that is there is.
+    stick(machine, tmp_path / "a", A, chattr=False)
+    assert FIRED in machine.run(until=f"GUARD: VK1 {A} {NEVER}")
+    stick(machine, tmp_path / "b", B, chattr=False)
+    screen = machine.run(until=ASKED)
+    assert "(VK-B65)" in screen
+    assert HANDED_OVER not in screen
+
+
+@soak
+def test_a_full_variable_store_asks_for_the_name(machine: Machine, tmp_path: Path):
+    fill = """
+    dd if=/dev/zero of=/zeros bs=1000 count=1 2>/dev/null
+    { printf '\\007\\000\\000\\000'; cat /zeros; } >/filling
+    number=100
+    while dd if=/filling bs=2000 of=/sys/firmware/efi/efivars/Filling$number-01234567-89ab-cdef-0123-456789abcdef 2>/dev/null; do
+        number=$((number + 1))
+    done
+    echo "FILLED after $number"
+    """
+    stick(machine, tmp_path / "a", A, before=fill)
+    screen = machine.run(until=ASKED)
+    assert "FILLED after" in screen
+    assert "(VK-B65)" in screen
+    assert HANDED_OVER not in screen
+
+
+@soak
+def test_an_expired_arming_leads_to_the_installed_system_once(machine: Machine, tmp_path: Path):
+    stick(machine, tmp_path / "a", A)
+    assert events(machine.run(clock="2026-11-25T12:00:00")) == [
+        "(VK-B61)",
+        "restarts into its installed system",
+        "INSTALLED SYSTEM",
+        "(VK-B61)",
+        "is switched off",
+    ]
+
+
+@soak
+def test_seabios_asks_for_the_name(machine: Machine, tmp_path: Path):
+    stick(machine, tmp_path / "a", A)
+    screen = machine.run(until=ASKED, uefi=False)
+    assert "(VK-B63)" in screen
+    assert "These disks are wiped in" not in screen
