@@ -21,6 +21,10 @@ set -u
 . /ventoy-kit/identity.sh
 # shellcheck source=disks.sh
 . /ventoy-kit/disks.sh
+# shellcheck source=arming.sh
+. /ventoy-kit/arming.sh
+# shellcheck source=guard.sh
+. /ventoy-kit/guard.sh
 
 PLACEHOLDER='@VENTOY_KIT_DISKS@'
 DIALOGS=0
@@ -55,6 +59,34 @@ dialog() {
     db_get "${question}"
 }
 
+# count_down SECONDS TITLE TEXT: a progress bar that needs no key. False if it was cancelled or could not be shown.
+count_down() {
+    [ "${DEBIAN_FRONTEND:-}" != noninteractive ] || return 1
+    DIALOGS=$((DIALOGS + 1))
+    question="ventoy-kit/dialog${DIALOGS}"
+    # A progress bar shows one paragraph, the first line of a template; `$` and `\` mean something to debconf.
+    text=$(printf '%s\n' "$3" | sed 's/^ *//; /^$/d; s/$/ |/' | tr '$\\\n' '?? ' | cut -c 1-900)
+    {
+        printf 'Template: %s-title\nType: text\nDescription: %s\n\n' "${question}" "$2"
+        printf 'Template: %s-text\nType: text\nDescription: %s\n' "${question}" "${text}"
+    } >"${VK_RUN}/dialog.templates"
+    db_x_loadtemplatefile "${VK_RUN}/dialog.templates" ventoy-kit || return 1
+    db_capb backup align progresscancel
+    gone=0
+    db_progress START 0 "$1" "${question}-title" && db_progress INFO "${question}-text"
+    stopped=$?
+    while [ "${stopped}" = 0 ] && [ "${gone}" -lt "$1" ]; do
+        sleep 1
+        gone=$((gone + 1))
+        db_progress SET "${gone}"
+        stopped=$?
+    done
+    db_progress STOP
+    # As partman has it.
+    db_capb backup align
+    return "${stopped}"
+}
+
 # refuse: never returns.
 refuse() {
     trap - EXIT
@@ -83,11 +115,63 @@ refuse_auto() {
     refuse
 }
 
-# ask_name: three tries.
+# leave: the arming is over. Never returns.
+leave() {
+    trap - EXIT
+    vk_prepare_leaving
+    text=$(vk_refusal_text)
+    case "${VK_LEAVE}" in
+        restart)
+            count_down "${VK_BEFORE_RESTART}" 'ventoy-kit: the machine restarts into its installed system' \
+                "${text}${VK_NEWLINE}Boot entry ${VK_ENTRY}."
+            vk_power reboot
+            ;;
+        off)
+            count_down "${VK_BEFORE_OFF}" 'ventoy-kit: the machine is switched off' "${text}"
+            vk_power poweroff
+            ;;
+        *) ;;
+    esac
+    refuse
+}
+
+# consent: may the disks be wiped? Armed, the countdown is the answer unless it is cancelled.
+consent() {
+    note=''
+    case "${VK_ARMING}" in
+        valid)
+            code=$(vk_arming_code)
+            plan=$(vk_plan_text "${VK_NODE}")
+            if count_down "${VK_COUNTDOWN}" "ventoy-kit: disks are wiped in ${VK_COUNTDOWN} seconds (code ${code})" \
+                "Press Enter to stop.${VK_NEWLINE}${plan}"; then
+                return 0
+            fi
+            ;;
+        ask) note_why_asked ;;
+        *) ;;
+    esac
+    ask_name
+}
+
+# note_why_asked: an armed stick asks for the name; the next dialog says why.
+note_why_asked() {
+    what=$(vk_sentence "${VK_CODE}" what)
+    note="${what} ${VK_DETAIL} (${VK_CODE})${VK_NEWLINE}${VK_NEWLINE}"
+}
+
+# record_arming: the last thing before the hand-over. If it cannot be recorded, a person has to agree after all.
+record_arming() {
+    [ "${VK_ARMING}" = valid ] || return 0
+    if vk_fire; then return 0; fi
+    note_why_asked
+    note="${note}Once the installer has finished, unplug the stick: it could install again.${VK_NEWLINE}${VK_NEWLINE}"
+    ask_name
+}
+
+# ask_name: three tries; the first shows what is in note, too.
 ask_name() {
     plan=$(vk_plan_text "${VK_NODE}")
     tries=0
-    note=''
     while [ "${tries}" -lt 3 ]; do
         tries=$((tries + 1))
         if dialog string "Type ${VK_NODE} to wipe these disks and install:" "${note}${plan}" &&
@@ -167,9 +251,12 @@ trap on_exit EXIT
 vk_load debian || refuse
 [ "${VK_TICKET_NODE}" != auto ] || refuse_auto
 vk_identify || refuse
+vk_judge_arming
+[ "${VK_ARMING}" != over ] || leave
 vk_resolve_disks "${VK_NODE}" || refuse
-ask_name || refuse
+consent || refuse
 hide_disks || refuse
+record_arming || refuse
 set_answers || refuse
 # For debian-late.sh, which runs when the system is installed.
 printf '%s\n' "${VK_NODE}" >"${VK_RUN}/node" || { vk_fail VK-B51 'The node cannot be noted.' || refuse; }

@@ -9,7 +9,7 @@ set -u
 PATH=/ventoy/busybox:/ventoy/tool:/sbin:/bin:/usr/sbin:/usr/bin
 export PATH
 
-if ! { [ -r /ventoy-kit/lib.sh ] && [ -r /ventoy-kit/identity.sh ]; }; then
+if ! { [ -r /ventoy-kit/lib.sh ] && [ -r /ventoy-kit/identity.sh ] && [ -r /ventoy-kit/arming.sh ]; }; then
     echo 'ventoy-kit: the overlay is incomplete'
     exit 0
 fi
@@ -17,6 +17,8 @@ fi
 . /ventoy-kit/lib.sh
 # shellcheck source=identity.sh
 . /ventoy-kit/identity.sh
+# shellcheck source=arming.sh
+. /ventoy-kit/arming.sh
 
 # shellcheck disable=SC2016  # init expands it
 STEP='sh /ventoy-kit/proxmox.sh "${console:-}" || true'
@@ -166,7 +168,12 @@ resolve_auto_ticket() {
 }
 
 hook_proxmox() {
-    vk_load proxmox || record_refusal
+    if ! vk_load proxmox; then
+        record_refusal
+    elif [ "${VK_TICKET_ARMING}" != none ] && ! vk_command_line_has proxmox-start-auto-installer; then
+        say 'the ticket is armed, but the automated installation was not started: nothing to do'
+        return 0
+    fi
     if ! patch_init; then
         record_refusal
         # Whoever chose another entry of the ISO's menu installs by hand and needs no message.

@@ -126,12 +126,14 @@ vk_command_line_has() {
     tr ' ' '\n' </proc/cmdline 2>/dev/null | grep -qxF -e "$1"
 }
 
-# vk_read_conf: the overlay's own description into VK_FLEET, VK_GENERATION, VK_IMAGE and VK_FAMILY.
+# vk_read_conf: the overlay's own description into VK_FLEET, VK_GENERATION, VK_IMAGE, VK_FAMILY and VK_ARMS (`none`:
+# it takes no armed ticket; 1: the form of an arming that arming.sh reads).
 vk_read_conf() {
     VK_FLEET=''
     VK_GENERATION=''
     VK_IMAGE=''
     VK_FAMILY=''
+    VK_ARMS=none
     vk_seen=' '
     if ! [ -r "${VK}/overlay.conf" ]; then
         vk_fail VK-B06 'overlay.conf is missing.'
@@ -147,7 +149,7 @@ vk_read_conf() {
             generation) if vk_generation_ok "${vk_value}"; then VK_GENERATION=${vk_value} vk_good=yes; fi ;;
             image) if vk_name_ok "${vk_value}"; then VK_IMAGE=${vk_value} vk_good=yes; fi ;;
             family) case "${vk_value}" in proxmox | debian) VK_FAMILY=${vk_value} vk_good=yes ;; *) ;; esac ;;
-            arming) if [ "${vk_value}" = none ]; then vk_good=yes; fi ;;
+            arming) case "${vk_value}" in none | 1) VK_ARMS=${vk_value} vk_good=yes ;; *) ;; esac ;;
             *) ;;
         esac
         case "${vk_seen}" in *" ${vk_key} "*) vk_good=no ;; *) ;; esac
@@ -173,10 +175,13 @@ vk_show() (
     printf '%s' "$1" | tr -c ' -~' '?' | cut -c 1-120
 )
 
-# vk_read_ticket FILE: exactly one line of exactly this form, into VK_TICKET_FLEET, _GENERATION, _IMAGE, _NODE.
+# vk_read_ticket FILE: exactly one line of exactly this form, into VK_TICKET_FLEET, _GENERATION, _IMAGE, _NODE and
+# _ARMING. Needs the overlay's own description. An armed ticket names its node.
 #   # ventoy-kit-ticket format=1 fleet=F generation=G image=I node=N arming=none
+#   # ventoy-kit-ticket format=1 fleet=F generation=G image=I node=N arming=<id>-<expiry>
 vk_read_ticket() {
     VK_TICKET_NODE=''
+    VK_TICKET_ARMING=''
     vk_count=$(grep -cF 'ventoy-kit-ticket' "$1" 2>/dev/null)
     if [ "${vk_count:-0}" != 1 ]; then
         vk_fail VK-B01 "It holds ${vk_count:-0} ticket lines instead of one."
@@ -190,19 +195,22 @@ END
     VK_TICKET_GENERATION=${vk_generation#generation=}
     VK_TICKET_IMAGE=${vk_image#image=}
     VK_TICKET_NODE=${vk_node#node=}
+    VK_TICKET_ARMING=${vk_arming#arming=}
     # Written again from what was read, it must be the same line: no blank, tab or field too many.
     vk_again="# ventoy-kit-ticket format=1 fleet=${VK_TICKET_FLEET} generation=${VK_TICKET_GENERATION}"
-    vk_again="${vk_again} image=${VK_TICKET_IMAGE} node=${VK_TICKET_NODE} arming=${vk_arming#arming=}"
+    vk_again="${vk_again} image=${VK_TICKET_IMAGE} node=${VK_TICKET_NODE} arming=${VK_TICKET_ARMING}"
     if [ "${vk_hash} ${vk_tag} ${vk_format}${vk_rest}" != '# ventoy-kit-ticket format=1' ] ||
         [ "${vk_again}" != "${vk_line}" ] || ! vk_name_ok "${VK_TICKET_FLEET}" ||
         ! vk_generation_ok "${VK_TICKET_GENERATION}" || ! vk_name_ok "${VK_TICKET_IMAGE}" ||
-        ! vk_name_ok "${VK_TICKET_NODE}" || ! vk_name_ok "${vk_arming#arming=}"; then
+        ! vk_name_ok "${VK_TICKET_NODE}" || ! vk_name_ok "${VK_TICKET_ARMING}"; then
         vk_fail VK-B01 "Its line reads: $(vk_show "${vk_line}")"
         return 1
     fi
-    if [ "${vk_arming}" != arming=none ]; then
+    [ "${VK_TICKET_ARMING}" != none ] || return 0
+    if [ "${VK_ARMS}" = none ]; then
         vk_fail VK-B05 "The ticket says $(vk_show "${vk_arming}")."
-        return 1
+    elif [ "${VK_TICKET_NODE}" = auto ] || ! vk_read_arming "${VK_TICKET_ARMING}"; then
+        vk_fail VK-B01 "Its line reads: $(vk_show "${vk_line}")"
     fi
 }
 

@@ -3,9 +3,10 @@
 # `proxmox.sh <console>`. The ISO is mounted on /mnt and bound to /mnt/.installer-mp/cdrom, a tmpfs is on
 # /mnt/.workdir, the drivers are loaded.
 #
-# When a person has typed the node's name, an overlay of the ISO takes the place of the bind mount; it holds what
-# an ISO prepared by the vendor's tool would hold. Otherwise the installer finds no mode file and stops at its
-# own prompt. Always ends with 0, so that init goes on.
+# When a person has typed the node's name, or the stick is armed and nobody stopped the countdown, an overlay of the
+# ISO takes the place of the bind mount; it holds what an ISO prepared by the vendor's tool would hold. Otherwise the
+# installer finds no mode file and stops at its own prompt. Always ends with 0, so that init goes on. Does not return
+# if the arming is over: the machine restarts, goes off, or keeps showing why.
 set -u
 PATH=/sbin:/bin:/usr/sbin:/usr/bin:/ventoy/busybox
 export PATH
@@ -24,6 +25,10 @@ STATE=nothing
 . /ventoy-kit/identity.sh
 # shellcheck source=disks.sh
 . /ventoy-kit/disks.sh
+# shellcheck source=arming.sh
+. /ventoy-kit/arming.sh
+# shellcheck source=guard.sh
+. /ventoy-kit/guard.sh
 
 # say TEXT: to the console and the log.
 say() {
@@ -92,6 +97,97 @@ earlier_refusal() {
     esac
     vk_fail "${code}" "$(vk_show "${detail}")"
     return 0
+}
+
+# uptime: whole seconds since the machine started; clocks may jump.
+uptime() (
+    IFS=' .' read -r seconds rest </proc/uptime
+    printf '%s' "${seconds}"
+)
+
+# count_down SECONDS WHAT KEY: shows `WHAT n s. KEY`. False as soon as a key is pressed, or if the console is at its
+# end, so that nobody could press one.
+count_down() {
+    start=$(uptime)
+    ticks=0
+    while :; do
+        gone=$(($(uptime) - start))
+        [ "${gone}" -lt "$1" ] || break
+        # Without a key each turn takes a second.
+        [ "${ticks}" -le "$((gone + 2))" ] || return 1
+        printf '\r%s ' "$2 $(($1 - gone)) s. $3" >&4
+        ticks=$((ticks + 1))
+        # shellcheck disable=SC3045  # every busybox read has -n and -t
+        if read -r -n 1 -t 1 key <&4; then
+            # Whatever was typed with it is no answer to the next question.
+            # shellcheck disable=SC3045,SC2034
+            [ -z "${key}" ] || read -r -t 1 key <&4
+            return 1
+        fi
+    done
+    say ''
+}
+
+# leave: the arming is over. Never returns.
+leave() {
+    trap - EXIT
+    vk_prepare_leaving
+    text=$(vk_refusal_text)
+    say ''
+    say "${text}"
+    case "${VK_LEAVE}" in
+        restart)
+            say "The machine restarts into its installed system (boot entry ${VK_ENTRY})."
+            say ''
+            count_down "${VK_BEFORE_RESTART}" 'Restart in' 'Press Enter to restart now.' || say ''
+            vk_power reboot
+            ;;
+        off)
+            say 'The machine is switched off.'
+            say ''
+            count_down "${VK_BEFORE_OFF}" 'Off in' 'Press Enter to switch off now.' || say ''
+            vk_power poweroff
+            ;;
+        *) ;;
+    esac
+    text="${text}${VK_NEWLINE}${VK_NEWLINE}Switch the machine off, or press Ctrl-Alt-Del to restart it."
+    while :; do
+        say "${text}"
+        sleep 300
+    done
+}
+
+# consent: may the disks be wiped? Armed, the countdown is the answer unless a key is pressed.
+consent() {
+    case "${VK_ARMING}" in
+        valid)
+            code=$(vk_arming_code)
+            say ''
+            say "The stick is armed for ${VK_NODE}, code ${code}."
+            if count_down "${VK_COUNTDOWN}" 'These disks are wiped in' 'Press Enter to stop.'; then return 0; fi
+            say ''
+            say 'Stopped. Nothing was wiped.'
+            ;;
+        ask) say_why_asked ;;
+        *) ;;
+    esac
+    ask_name
+}
+
+# say_why_asked: an armed stick asks for the name.
+say_why_asked() {
+    text=$(vk_sentence "${VK_CODE}" what)
+    say ''
+    say "${text} ${VK_DETAIL} (${VK_CODE})"
+}
+
+# record_arming: the last thing before the hand-over. If it cannot be recorded, a person has to agree after all.
+record_arming() {
+    [ "${VK_ARMING}" = valid ] || return 0
+    if vk_fire; then return 0; fi
+    say_why_asked
+    say 'Once the installer has finished, unplug the stick: it could install again.'
+    ask_name
 }
 
 # ask_name: three tries; empty lines do not count, but there is an end to them as well.
@@ -259,13 +355,15 @@ fi
 if earlier_refusal; then refuse; fi
 vk_load proxmox || refuse
 vk_identify || refuse
+vk_judge_arming
+[ "${VK_ARMING}" != over ] || leave
 vk_resolve_disks "${VK_NODE}" || refuse
 check_mounts || refuse
 plan=$(vk_plan_text "${VK_NODE}")
 say ''
 say "${plan}"
-ask_name || refuse
-write_layer || {
+consent || refuse
+{ write_layer && record_arming; } || {
     rm -rf "${LAYER}"
     refuse
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -85,6 +86,19 @@ def package_root() -> Callable[[str], Path]:
 def netboot_package(package_root: Callable[[str], Path]) -> Path:
     """The real Debian 12 installer's kernel and initrd."""
     return package_root("debian-installer-12-netboot-amd64")
+
+
+@pytest.fixture(scope="session")
+def kernel_package() -> Path:
+    """A Debian kernel for virtual machines with its modules, of the release that apt names at the moment."""
+    named = subprocess.run(
+        ["apt-cache", "depends", "linux-image-cloud-amd64"], capture_output=True, text=True
+    )
+    names = re.findall(r"Depends: (linux-image-\S+-cloud-amd64)$", named.stdout, re.MULTILINE)
+    found = _package(names[0]) if names else None
+    if found is None:
+        pytest.skip("needs the Debian package linux-image-cloud-amd64, which apt cannot give here")
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,8 @@ import shutil
 import stat
 import subprocess
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "boot_overlay"
@@ -22,6 +23,11 @@ HOOK = "/live_injection_7ed136ec_7a61_4b54_adc3_ae494d5106ea/hook.sh"
 GENERATION = "0123abcd"
 UUID = "4c4c4544-0031-3510-8057-b4c04f4d3533"
 GB = 10**9
+GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+"""GUID of the variables that UEFI itself defines (UEFI 2.10, section 3.3)."""
+EFI = "sys/firmware/efi/efivars"
+ON_DISK = bytes.fromhex("04012a00") + bytes(38)
+ON_USB = bytes.fromhex("030506000100")
 
 PROXMOX_INIT = """\
 #!/bin/sh
@@ -62,6 +68,28 @@ exec switch_root -c /dev/console /mnt/.installer-mp /sbin/unconfigured.sh </dev/
 """
 """The plain form without `if`."""
 
+NO_POWER = """
+# For the tests: written down instead of done.
+vk_power() {
+    echo "$1" >>/power
+    exit 0
+}
+"""
+
+FOLDER_FOR_EFIVARFS = """
+# For the tests: a folder stands for efivarfs, and a stop is written down instead of lasting for ever.
+vk_efivarfs_is_mounted() { [ -d "${VK_VARIABLES}" ]; }
+vk_variable_lock() { echo "$1" >>/locks; }
+sleep() {
+    if [ "$1" = 300 ]; then vk_power stop; fi
+    busybox sleep "$1"
+}
+date() { cat /clock; }
+VK_COUNTDOWN=1
+VK_BEFORE_RESTART=1
+VK_BEFORE_OFF=1
+"""
+
 STEP = 'sh /ventoy-kit/proxmox.sh "${console:-}" || true'
 
 
@@ -87,7 +115,8 @@ class Scratch:
             (self.path / folder).mkdir(parents=True)
         shutil.copy(program, self.path / "bin/busybox")
         for applet in applets:
-            if applet != "busybox":
+            # A test must never end the machine that it runs on.
+            if applet not in ("busybox", "reboot", "poweroff", "halt", "init"):
                 (self.path / "bin" / applet).symlink_to("busybox")
         # A console on which nobody answers; tests that need one bind a pseudo terminal over it.
         os.mknod(self.path / "dev/console", stat.S_IFCHR | 0o600, os.makedev(1, 3))
@@ -98,6 +127,7 @@ class Scratch:
             if script.name not in ("hook.sh", "README.md"):
                 target = "codes" if script.name == "codes.tsv" else script.name
                 self.write(f"ventoy-kit/{target}", script.read_text(), 0o755)
+        self.append("ventoy-kit/guard.sh", NO_POWER)
         self.write("ventoy-kit/identity", "")
         self.write(".cd-info", "RELEASE='9.1'\nPRODUCT='pve'\n")
         self.overlay()
@@ -218,6 +248,59 @@ class Scratch:
         self.stick()
         self.ticket(node=node, **changes)
 
+    # The firmware
+
+    def armed(self, arming: str, *, clock: str = "20261123T120000Z", uefi: bool = True) -> None:
+        """The chosen ticket is armed; BootOrder is the stick (1), the firmware's setup (0), the system (5), a CD (2)."""
+        self.overlay(arming="1")
+        self.ticket(arming=arming)
+        self.write("clock", f"{clock}\n")
+        self.append("ventoy-kit/guard.sh", FOLDER_FOR_EFIVARFS)
+        if uefi:
+            self.entry("0000", b"\x09\x01\0\0")
+            self.entry("0001", path=ON_USB + ON_DISK)
+            self.entry("0002")
+            self.entry("0005", path=ON_DISK)
+            self.boot_order("0001", "0000", "0002", "0005")
+            self.variable("BootCurrent", b"\x01\0", attributes=6)
+
+    def variable(self, name: str, value: bytes, *, guid: str = GLOBAL, attributes: int = 7) -> None:
+        self.write(f"{EFI}/{name}-{guid}", attributes.to_bytes(4, "little") + value)
+
+    def entry(self, number: str, attributes: bytes = b"\x01\0\0\0", path: bytes = b"") -> None:
+        """A boot option: attributes, length of the path, description, path (UEFI 2.10, section 3.1.3)."""
+        description = "Entry\0".encode("utf-16-le")
+        value = attributes + len(path).to_bytes(2, "little") + description + path
+        self.variable(f"Boot{number}", value)
+
+    def boot_order(self, *numbers: str) -> None:
+        self.variable("BootOrder", b"".join(int(n, 16).to_bytes(2, "little") for n in numbers))
+
+    def guard(self) -> str | None:
+        """The text of the guard variable."""
+        files = list((self.path / EFI).glob("VentoyKitArming-*"))
+        if not files:
+            return None
+        (file,) = files
+        data = file.read_bytes()
+        assert data[:4] == b"\x07\0\0\0"
+        assert len(data) <= 64
+        return data[4:].decode("ascii")
+
+    def boot_next(self) -> str | None:
+        file = self.path / EFI / f"BootNext-{GLOBAL}"
+        if not file.exists():
+            return None
+        data = file.read_bytes()
+        assert len(data) == 6
+        assert data[:4] == b"\x07\0\0\0"
+        return f"{int.from_bytes(data[4:], 'little'):04X}"
+
+    def power(self) -> str:
+        """What was done to the machine: reboot, poweroff, or stop for a message that stays."""
+        file = self.path / "power"
+        return file.read_text().strip() if file.exists() else ""
+
     # Running
 
     def shell(self, code: str, *, timeout: float = 20) -> subprocess.CompletedProcess[str]:
@@ -267,9 +350,13 @@ def ticket(**changes: str) -> str:
 
 @dataclass
 class Console:
-    """A pseudo terminal that stands for the machine's console; what is typed waits in it."""
+    """A pseudo terminal that stands for the machine's console.
+
+    What is typed waits in it; an answer is typed each time its question comes onto the screen.
+    """
 
     typed: str
+    answers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
 
     def __post_init__(self):
@@ -281,9 +368,14 @@ class Console:
 
     def _read(self) -> None:
         # Linux answers EIO once the last writer has closed the terminal.
+        seen = dict.fromkeys(self.answers, 0)
         try:
             while data := os.read(self.master, 4096):
                 self.text += data.decode(errors="replace").replace("\r\n", "\n")
+                for question, answer in self.answers.items():
+                    while seen[question] < self.text.count(question):
+                        seen[question] += 1
+                        os.write(self.master, answer.encode())
         except OSError:
             return
 

@@ -4,75 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from tests.boot_overlay.debian_step import PARTMAN, prepare, refused, run
 from tests.boot_overlay.scratch import DISKS, GB, UUID, Scratch, ticket
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_tool("busybox", "chroot", "unshare")]
-
-CONFMODULE = """\
-# What a person would see is appended to /screen, what is typed comes line by line from /typed. A refusal never
-# returns, so the second dialog of type error ends the shell as a power switch would.
-db_x_loadtemplatefile() { cat "$1" >/template; return 0; }
-db_fset() { return 0; }
-db_input() { echo "INPUT $1 $2" >>/screen; cat /template >>/screen; echo >>/screen; return 0; }
-db_go() {
-    if grep -q '^Type: error' /template; then
-        echo x >>/errors
-        [ "$(grep -c x /errors)" -lt 2 ] || kill -9 $$
-        return 0
-    fi
-    [ -s /typed ] || return 30
-}
-db_get() {
-    RET=''
-    case "$1" in
-        ventoy-kit/*)
-            RET=$(head -n 1 /typed)
-            sed -i 1d /typed
-            ;;
-        *) RET=$(sed -n "s#^d-i $1 string ##p" /selections 2>/dev/null) ;;
-    esac
-    return 0
-}
-"""
-PARTMAN = """\
-d-i partman-auto/disk string @VENTOY_KIT_DISKS@
-d-i partman-auto/method string regular
-d-i grub-installer/bootdev string @VENTOY_KIT_DISKS@
-d-i passwd/root-password-crypted password $6$a/b$c&d
-"""
 
 
 @pytest.fixture
 def root(debian_root: Scratch) -> Scratch:
     """A machine in the Debian installer that everything agrees with."""
-    debian_root.usual()
-    debian_root.write("ventoy-kit/nodes/falcon/partman.cfg", PARTMAN)
-    debian_root.write("usr/share/debconf/confmodule", CONFMODULE)
-    selections = '#!/bin/sh\ncat "$1" >/selections\nls -l "$1" >/modes\n'
-    debian_root.write("bin/debconf-set-selections", selections, 0o755)
-    names = ("nvme0n1", "nvme0n10", "sda", "sdb", "sdz")
-    disks = "".join(f"/dev/{n}\\t500\\tmodel\\tgpt\\n" for n in names)
-    debian_root.write("bin/parted_devices", f"#!/bin/sh\nprintf '{disks}'\n", 0o755)
-    listing = '#!/bin/sh\n[ "$1" = disk ] && printf \'/dev/sdz\\n/dev/nvme0n1\\n\'\n[ "$1" = cd ] && echo /dev/sr0\ntrue\n'
-    debian_root.write("bin/list-devices", listing, 0o755)
+    prepare(debian_root)
     return debian_root
-
-
-def run(root: Scratch, typed: str = "falcon\n") -> tuple[int, str]:
-    """Exit code (-9: it was switched off at a refusal) and the screen."""
-    root.write("typed", typed)
-    done = root.shell("/ventoy-kit/debian.sh", timeout=30)
-    screen = root.read("screen") if (root.path / "screen").exists() else ""
-    return done.returncode, screen
-
-
-def refused(root: Scratch, typed: str = "falcon\n") -> str:
-    """The screen of a run that must refuse: the dialog comes again and again, no answer is set, nothing is hidden."""
-    code, screen = run(root, typed)
-    assert code == -9
-    assert root.read("errors") == "x\n" * 2
-    assert not (root.path / "selections").exists()
-    return screen
 
 
 def test_the_typed_name_sets_the_answers(root: Scratch):

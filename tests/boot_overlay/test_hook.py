@@ -175,6 +175,28 @@ def test_a_wrong_ticket_is_recorded_and_the_step_will_show_it(root: Scratch, tex
     assert (root.path / "ventoy/autoinstall").read_bytes() == text.encode()
 
 
+ARMING = "20261123T110000Z-0000aaaa-20261124T110000Z"
+
+
+@pytest.mark.parametrize(("line", "added"), [("quiet proxmox-start-auto-installer\n", 1), ("quiet\n", 0)])
+def test_an_armed_ticket_needs_the_automated_entry(root: Scratch, line: str, added: int):
+    with_init(root)
+    root.overlay(arming="1")
+    root.ticket(arming=ARMING)
+    root.write("proc/cmdline", line)
+    root.hook()
+    assert root.read("init").count(STEP) == added
+    assert not (root.path / "ventoy-kit/refused").exists()
+
+
+def test_an_armed_ticket_for_whatever_machine_it_is_refuses(root: Scratch):
+    with_init(root)
+    root.overlay(arming="1")
+    root.ticket(arming=ARMING, node="auto")
+    root.hook()
+    assert root.refusal() == "VK-B01"
+
+
 @pytest.mark.parametrize(
     "conf",
     [
