@@ -39,7 +39,8 @@ def make_image(path: Path, style="mbr", filesystem="exfat") -> Path:
 
 def accepted(target) -> Candidate:
     candidate, report = examine_target(PROCESS, DEVICES, str(target))
-    assert [f.message for f in report] == []
+    # the images of these tests hold no Ventoy, which is said of devices
+    assert [f.message for f in report if f.rule is not codes.NO_VENTOY_FILES] == []
     assert candidate is not None
     return candidate
 

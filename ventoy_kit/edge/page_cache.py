@@ -8,12 +8,14 @@ only if all of them are dropped, which asks for nothing but the right to read (p
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
+
+from ventoy_kit.edge.proc_tables import parse_mountinfo
 
 WINDOW = 32 * 1024 * 1024
 """Bytes between flushes of a large file: at most twice as many wait in memory for a slow stick."""
@@ -41,22 +43,41 @@ def drop_pages_below(descriptor: int, devices: Sequence[Path]) -> None:
                 os.close(below)
 
 
+def devices_below(folder: Path) -> tuple[Path, ...]:
+    """Where bytes of a mounted folder are cached besides with its files: see the top of this module.
+
+    The device node under a driver in user space, and the file behind a loop device; empty elsewhere.
+    """
+    try:
+        number = folder.stat().st_dev
+        device = f"{os.major(number)}:{os.minor(number)}"
+        block = Path("/sys/dev/block", device).resolve(strict=True)
+        table = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+    except (OSError, AttributeError):  # no such folder yet, no block device, or not Linux
+        return ()
+    in_user_space = any(row.device == device and row.fs_type == "fuseblk" for row in parse_mountinfo(table))
+    found = [Path("/dev") / block.name.replace("!", "/")] if in_user_space else []
+    for holder in (block, block.parent):
+        with contextlib.suppress(OSError):
+            found.append(Path((holder / "loop/backing_file").read_text().rstrip("\n")))
+    return tuple(found)
+
+
 def flush_filesystem(folder: Path) -> None:
     """Bring everything that was written to the file system of a folder to its device, and no other file system's.
 
     Raises:
         OSError: not everything reached the device.
     """
-    syncfs: Callable[[int], int] | None = None
-    if os.name == "posix":
-        syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if syncfs is None:
+    if not sys.platform.startswith("linux"):
         if hasattr(os, "sync"):
             os.sync()
         return
+    import ctypes  # only Linux has syncfs(2), and Python no name for it
+
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if syncfs(descriptor) != 0:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), str(folder))
     finally:

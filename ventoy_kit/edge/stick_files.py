@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ventoy_kit.edge import page_cache
 from ventoy_kit.edge.files import storage_error, sync_folder
+from ventoy_kit.edge.locks import locked
 from ventoy_kit.edge.stick_part import Part
-from ventoy_kit.errors import MachineError, StorageError
+from ventoy_kit.errors import StorageError
 from ventoy_kit.payload.model import safe_path
 from ventoy_kit.ports import Progress
 from ventoy_kit.stick.parts import part_path
@@ -32,14 +33,10 @@ class StickFolder:
         root: the directory.
         temporary: beginning of temporary names; Ventoy must take them for nothing of its own.
         private: keep every file and folder from other users, not only what is written as private.
-        devices: what the files lie on (`OpenStick.devices`): reading back goes past its page cache too.
     """
 
-    def __init__(
-        self, root: Path, temporary: str, *, private: bool = False, devices: Sequence[Path] = ()
-    ) -> None:
+    def __init__(self, root: Path, temporary: str, *, private: bool = False) -> None:
         self.root, self.temporary, self.private = root, temporary, private
-        self.devices = tuple(devices)
 
     def _at(self, path: str) -> Path:
         """The real path; a symbolic link on the way is refused, since it could lead away from the stick."""
@@ -100,7 +97,10 @@ class StickFolder:
 
     def sha256(self, path: str, progress: Progress | None = None) -> str:
         """Digest of a file as it is on the device."""
-        return Part(self._at(path), self.devices).sha256(progress)
+        return self._part(path).sha256(progress)
+
+    def _part(self, path: str) -> Part:
+        return Part(self._at(path), page_cache.devices_below(self.root))
 
     def write(
         self,
@@ -116,7 +116,7 @@ class StickFolder:
         What an interrupted run left of the same bytes is compared with the source, and written on from there.
         """
         at, private = self._at(path), private or self.private
-        part = Part(self._at(part_path(path, sha256, self.temporary)), self.devices)
+        part = self._part(part_path(path, sha256, self.temporary))
         try:
             for folder in reversed(at.relative_to(self.root).parents[:-1]):
                 (self.root / folder).mkdir(exist_ok=True, mode=0o700 if private else 0o777)
@@ -173,30 +173,9 @@ class StickFolder:
         except OSError as error:
             raise storage_error("flush", self.root, error) from error
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other runs away from the same stick, by an advisory lock on its root folder where there are such."""
-        try:
-            import fcntl
-        except ImportError:
-            yield
-            return
-        try:
-            descriptor = os.open(self.root, os.O_RDONLY)
-        except OSError as error:
-            raise storage_error("open", self.root, error) from error
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise MachineError(
-                    f"another run of ventoy-kit is writing to {self.root}", "Wait until it has ended."
-                ) from error
-            except OSError:  # the file system knows no locks
-                pass
-            yield
-        finally:
-            os.close(descriptor)
+        return locked(self.root)
 
 
 def _unless_absent(error: OSError) -> None:

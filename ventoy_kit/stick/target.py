@@ -82,12 +82,14 @@ class Candidate:
         facts: of the directory, image or disk.
         filesystem: of the data partition by blkid's name; None for a directory.
         title: the target for people.
+        ventoy_version: of the Ventoy on partition 2 (`1.1.17`); None where it could not be read or there is none.
     """
 
     target: Target
     facts: PathFacts | ImageFacts | DiskFacts
     filesystem: str | None
     title: str
+    ventoy_version: str | None = None
 
 
 def classify(facts: PathFacts) -> Target | Finding:
