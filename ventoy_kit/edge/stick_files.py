@@ -160,8 +160,8 @@ class StickFolder:
 
     def free(self) -> int:
         """Bytes that can be written; of the folder above where this one has yet to be made."""
-        there = next((p for p in (self.root, *self.root.parents) if p.is_dir()), self.root)
         try:
+            there = next((p for p in (self.root, *self.root.parents) if p.is_dir()), self.root)
             return shutil.disk_usage(there).free
         except OSError as error:
             raise storage_error("look at", self.root, error) from error

@@ -81,10 +81,10 @@ def _open(read: Read) -> _Volume:
         raise NoFatError("no boot sector")
     sector, per_cluster, reserved, tables, entries = struct.unpack_from("<HBHBH", head, 11)
     (table_sectors,) = struct.unpack_from("<H", head, 22)
+    if not table_sectors:
+        raise NoFatError("it is FAT32, or no FAT")
     if sector not in (512, 1024, 2048, 4096) or not (per_cluster and reserved and tables and entries):
         raise NoFatError("its boot sector describes no FAT16")
-    if not table_sectors:
-        raise NoFatError("it is FAT32")
     root = (reserved + tables * table_sectors) * sector
     root_size = -(-entries * 32 // sector) * sector
     table = read(reserved * sector, table_sectors * sector)
