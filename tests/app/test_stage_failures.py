@@ -173,7 +173,7 @@ def test_stopped_in_the_middle_it_ends_with_3_and_leaves_only_what_can_be_contin
 
 @pytest.mark.needs_root
 @pytest.mark.needs_tool("mkfs.exfat", "mkfs.fat", "blkid", "losetup", "mount.exfat-fuse")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_on_a_disk_image_it_leaves_no_mount_and_no_loop_device(large, tmp_path, cli, number):
     image = tmp_path / "stick.img"
     process = start(["stage", image, "--create", "512M", "--yes"], large)
@@ -189,6 +189,47 @@ def test_stopped_on_a_disk_image_it_leaves_no_mount_and_no_loop_device(large, tm
     with opened(image) as root:
         check_stick(root, large)
     image.unlink()
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_tool("mkfs.exfat", "mkfs.fat", "blkid", "losetup", "mount.exfat-fuse")
+@pytest.mark.parametrize("how", ["the driver dies", "the device is cut off"])
+def test_a_device_that_goes_away_is_an_error_with_3_and_the_next_run_finishes(large, tmp_path, cli, how):
+    image = tmp_path / "stick.img"
+    assert cli("stage", image, "--create", "512M", "--yes").code == 0
+    rename_node(large)
+    os.truncate(large / ISO, 160 * MIB)
+    assert cli("build", "--quiet").code == 0
+    process = start(["stage", image, "--yes"], large)
+    wait_for(lambda: list(Path("/run").glob("ventoy-kit-*/iso/.vk-*")), process)
+    whole = image.stat().st_size
+    if how == "the driver dies":
+        kill_driver()
+    else:
+        os.truncate(image, 64 * MIB)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 3, said
+    assert b"Traceback" not in said
+    nothing_is_left()
+    loops = subprocess.run(["losetup", "-n", "-O", "NAME", "-j", image], capture_output=True, text=True)
+    assert loops.stdout == ""
+    if how == "the driver dies":
+        assert cli("stage", image, "--yes").code == 0
+        with opened(image) as root:
+            check_stick(root, large)
+    else:
+        os.truncate(image, whole)
+    image.unlink()
+
+
+def kill_driver() -> None:
+    """Kill the driver of the kit's own mount, by its id."""
+    for process in Path("/proc").glob("[0-9]*"):
+        arguments = (process / "cmdline").read_bytes() if process.is_dir() else b""
+        if b"mount.exfat-fuse" in arguments and b"/run/ventoy-kit-" in arguments:
+            os.kill(int(process.name), signal.SIGKILL)
+            return
+    pytest.fail("the driver was not found")
 
 
 @pytest.mark.needs_root

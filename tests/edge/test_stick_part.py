@@ -191,6 +191,7 @@ class TestReadBack:
         assert [p.parent for p in below[:-1]] == ([Path("/dev")] if filesystem == "exfat" else [])
         assert page_cache.devices_below(tmp_path / "gone") == ()
 
+    @pytest.mark.needs_tool("fincore")
     def test_the_page_cache_stays_bounded(self, image):
         path, layout, filesystem = image
         with mounted_image(PROCESS, path, layout, filesystem) as root:
