@@ -453,6 +453,21 @@ class TestBlockDevices:
             file.write(head)
         assert {f.rule for f in refused(attach(path))} >= {codes.FALSE_CAPACITY}
 
+    def test_a_stick_that_wrote_over_its_own_start_is_an_error(self, tmp_path, attach):
+        """As one of false capacity does, although each file read back well right after it was written."""
+        path = make_image(tmp_path / "s.img")
+        loop = attach(path)
+
+        def body():
+            with open_stick(PROCESS, DEVICES, accepted(loop)), path.open("r+b") as file:
+                file.seek(0x180)
+                file.write(b"\x55" * 16)
+
+        with pytest.raises(StorageError, match=r"not what it was before.*Ventoy id") as caught:
+            body()
+        assert "false capacity" in caught.value.hint
+        assert mounts_below(loop) == []
+
     def test_a_second_run_under_another_name_of_the_device_is_refused(self, tmp_path, attach):
         loop = attach(make_image(tmp_path / "s.img"))
         (tmp_path / "link").symlink_to(loop)

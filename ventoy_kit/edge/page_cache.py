@@ -34,6 +34,11 @@ def drop_pages_below(descriptor: int, devices: Sequence[Path]) -> None:
     What this user may not read is passed over: of a file system in the kernel the file's own pages are all there are.
     """
     drop_pages(descriptor)
+    forget(devices)
+
+
+def forget(devices: Sequence[Path]) -> None:
+    """Forget the pages of devices and files; those that this user may not read are passed over."""
     for path in devices:
         with contextlib.suppress(OSError):
             below = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

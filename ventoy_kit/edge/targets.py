@@ -17,6 +17,7 @@ from ventoy_kit.edge.devices import Devices
 from ventoy_kit.edge.disk_image import examine_image
 from ventoy_kit.edge.locks import locked
 from ventoy_kit.edge.mounts import mounted_image, mounted_partition
+from ventoy_kit.edge.page_cache import forget
 from ventoy_kit.errors import StorageError
 from ventoy_kit.ports import Process
 from ventoy_kit.report import Finding, Report
@@ -174,6 +175,18 @@ def _opened_device(process: Process, devices: Devices, facts: DiskFacts) -> Iter
                 f"{root} does not show {data.path}", "Unplug the stick, plug it in, and run this again."
             )
         yield root
+        _still_whole(devices, facts)
+
+
+def _still_whole(devices: Devices, facts: DiskFacts) -> None:
+    """Look at the disk's first sectors again, from the device: one of false capacity writes over them."""
+    forget((Path(facts.path),))
+    changes = changes_since(facts, devices.facts(Path(facts.path)))
+    if changes:
+        raise StorageError(
+            f"{facts.path} is not what it was before it was written to: {', '.join(changes)}",
+            "Do not trust this stick: it is failing or of false capacity.",
+        )
 
 
 def _same_device(devices: Devices, facts: DiskFacts) -> DiskFacts:
