@@ -62,7 +62,7 @@ def cold(source: Path) -> None:
 def fresh_image(path: Path, filesystem: disk_image.DataFilesystem, mib: int) -> Layout:
     """A new disk image with Ventoy's layout."""
     path.unlink(missing_ok=True)
-    layout = plan_layout((mib + 300) * MIB, "gpt")
+    layout = plan_layout((mib + mib // 8 + 300) * MIB, "gpt")  # ext4 keeps 5 % for root
     assert isinstance(layout, Layout)
     disk_image.create_image(PROCESS, path, layout, disk_image.new_ids(), filesystem=filesystem)
     return layout
@@ -181,7 +181,7 @@ def again(top: Path, filesystem: disk_image.DataFilesystem) -> tuple[float, floa
 
 
 def row(*cells: object) -> None:
-    print("| " + " | ".join(str(c) for c in cells) + " |")
+    print("| " + " | ".join(str(c) for c in cells) + " |", flush=True)
 
 
 def main() -> None:
