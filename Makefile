@@ -55,6 +55,7 @@ soak: $(VENV)/.ready-dev
 
 bench: $(VENV)/.ready-dev
 	@$(BIN)/python scripts/bench.py
+	@$(BIN)/python scripts/bench_stage.py
 
 docs: $(VENV)/.ready
 	@$(BIN)/python scripts/make_docs.py

@@ -18,7 +18,10 @@ def main() -> None:
     """Run the command line and leave with its exit code (0 done, 1 findings, 2 usage, 3 machine failed)."""
     from ventoy_kit.cli import run
 
-    signal.signal(signal.SIGTERM, _stop)
+    for name in ("SIGTERM", "SIGHUP"):  # the terminal was closed; Windows has no such thing
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     sys.exit(run(sys.argv[1:]))
 
 

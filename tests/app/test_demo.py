@@ -100,7 +100,7 @@ class TestDoctor:
         assert all(bool(c["fix"]) == (c["state"] == "missing") for c in checks.values())
 
     def test_what_is_missing_is_said_with_a_way_to_get_it_and_is_no_failure(self, cli, monkeypatch):
-        monkeypatch.setattr(machine, "has_program", lambda name: name != "mkfs.exfat")
+        monkeypatch.setattr(machine, "has_program", lambda name: name not in ("mkfs.exfat", "udisksctl"))
         monkeypatch.setattr(machine, "has_module", lambda name: name != "pycdlib")
         monkeypatch.setattr(machine, "is_root", lambda: False)
         ran = cli.json("doctor")
@@ -108,6 +108,36 @@ class TestDoctor:
         missing = {c["name"]: c["fix"] for c in ran.result["checks"] if c["state"] == "missing"}
         assert {"mkfs.exfat", "pycdlib", "root rights"} <= missing.keys()
         assert missing["mkfs.exfat"] == "apt install exfatprogs"
+
+    @pytest.mark.parametrize(
+        ("kernel", "fuse", "driver", "state", "fix"),
+        [
+            (True, False, False, "ok (in the kernel)", ""),
+            (False, True, True, "ok (through FUSE)", ""),
+            (False, True, False, "missing", "exfat-fuse"),
+            (False, False, True, "missing", "/dev/fuse"),
+            (False, False, False, "missing", "modprobe exfat"),
+        ],
+    )
+    def test_it_says_how_exfat_can_be_mounted(self, cli, monkeypatch, kernel, fuse, driver, state, fix):
+        monkeypatch.setattr(machine, "kernel_knows", lambda _name: kernel)
+        monkeypatch.setattr(machine, "fuse_is_usable", lambda: fuse)
+        monkeypatch.setattr(machine, "has_program", lambda name: driver or name != "mount.exfat-fuse")
+        checks = {c["name"]: c for c in cli.json("doctor").result["checks"]}
+        assert checks["exFAT"]["state"] == state
+        assert fix in checks["exFAT"]["fix"]
+
+    def test_an_ordinary_user_needs_udisks_and_udev(self, cli, monkeypatch):
+        monkeypatch.setattr(machine, "is_root", lambda: False)
+        for there in (True, False):
+            monkeypatch.setattr(machine, "has_program", lambda _name, there=there: there)
+            monkeypatch.setattr(machine, "has_udev", lambda there=there: there)
+            checks = {c["name"]: c for c in cli.json("doctor").result["checks"]}
+            assert ("udev" in checks) is not there
+            assert checks["root rights"]["state"] == (
+                "ok for sticks (through udisks)" if there else "missing"
+            )
+            assert there or "udisks2" in checks["root rights"]["fix"]
 
     def test_elsewhere_it_says_that_linux_is_the_full_host(self, cli, monkeypatch):
         monkeypatch.setattr(machine, "is_linux", lambda: False)

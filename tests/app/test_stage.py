@@ -356,7 +356,7 @@ class TestStatus:
     def test_without_a_target_the_disks_are_listed(self, fleet, cli):
         result = cli.json("status").result
         for disk in result["disks"]:
-            assert disk.keys() == {"path", "title", "ok", "for", "against"}
+            assert disk.keys() == {"path", "title", "ok", "for", "against", "mind", "ventoy_version"}
             assert disk["ok"] == (disk["against"] == [])
 
 
@@ -466,6 +466,31 @@ class TestBlockDevice:
             check_stick(point, debian)
         finally:
             subprocess.run(["umount", point], check=True)
+
+    @pytest.mark.needs_tool("strace", "mount.exfat-fuse")
+    def test_only_the_driver_of_the_file_system_opens_a_device_for_writing(self, debian, loop, tmp_path):
+        """Every open() of a whole stage, by us and by every program that we start, as the kernel saw it."""
+        trace = tmp_path / "trace"
+        argv = ["strace", "-f", "-qq", "-e", "trace=execve,open,openat,openat2", "-o", str(trace)]
+        done = subprocess.run(
+            [*argv, *command("stage", loop, "--yes")], env=environment(), capture_output=True
+        )
+        assert done.returncode == 0, done.stderr
+        programs: dict[str, str] = {}
+        writers = set()
+        seen = False
+        for line in trace.read_text(errors="replace").splitlines():
+            pid, _, call = line.partition(" ")
+            call = call.strip()
+            if call.startswith("execve(") and call.endswith("= 0"):
+                programs[pid] = call.split('"')[1].rpartition("/")[2]
+            elif f'"{loop}' in call:
+                seen = True
+                if "O_WRONLY" in call or "O_RDWR" in call:
+                    writers.add(programs.get(pid, "ventoy-kit"))
+        assert seen
+        assert writers <= {"mount.exfat-fuse", "mount"}
+        assert "mount" in programs.values()
 
     def test_a_stand_in_never_reaches_a_device(self, built, loop, cli, monkeypatch):
         monkeypatch.chdir(built)

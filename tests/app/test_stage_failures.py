@@ -1,5 +1,6 @@
 """Real failures in the middle of a stage: the process dies, the disk is full, somebody presses Ctrl-C, two at once."""
 
+import hashlib
 import json
 import os
 import random
@@ -16,6 +17,7 @@ import pytest
 from tests.app.test_stage import MANIFEST, check_stick, expected, nothing_is_left, opened
 from tests.app.workspaces import ISO, command, contents, environment, separate
 from ventoy_kit.edge.stick_files import StickFolder
+from ventoy_kit.stick.parts import part_path
 from ventoy_kit.stick.ventoy_text import parse_config
 
 MIB = 1 << 20
@@ -117,17 +119,30 @@ def test_killed_at_any_moment_the_stick_holds_whole_files_and_the_next_run_finis
         assert cli.json("stage", stick, "--yes").result["steps"] == []
 
 
-def test_killed_while_an_iso_is_copied_the_next_run_removes_what_is_left(large, stick, cli):
+def test_killed_while_an_iso_is_copied_the_next_run_goes_on_from_there(large, stick, cli):
     process = start(["stage", stick, "--yes"], large)
-    wait_for(lambda: any(p.stat().st_size > MIB for p in stick.glob("iso/.vk-*")), process)
+    wait_for(lambda: any(p.stat().st_size > 32 * MIB for p in stick.glob("iso/.vk-*")), process)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     check_interrupted(stick, [expected(large)])
-    assert [p for p in contents(stick) if "/.vk-" in p]
+    (part,) = stick.glob("iso/.vk-*")
+    inode = part.stat().st_ino
+    plan = cli.json("stage", stick, "--dry-run").result["steps"]
+    assert [s["why"] for s in plan if s["path"] == ISO] == ["begun by an interrupted run, goes on from there"]
+    assert [s for s in plan if s["action"] == "remove"] == []
+    assert cli("stage", stick, "--yes").code == 0
+    assert (stick / ISO).stat().st_ino == inode
+    check_stick(stick, large)
+
+
+def test_the_part_of_an_image_that_nobody_wants_any_more_goes(built, stick, cli):
+    (stick / "iso").mkdir()
+    (stick / "ventoy").mkdir()
+    (stick / "iso/.vk-0123456789ab.part").write_bytes(b"x" * MIB)
     steps = cli.json("stage", stick, "--yes").result["steps"]
     assert [s["why"] for s in steps if s["action"] == "remove"] == ["left by an interrupted run"]
-    check_stick(stick, large)
+    check_stick(stick, built)
 
 
 def wait_for(condition, process: subprocess.Popen[bytes]) -> None:
@@ -139,21 +154,26 @@ def wait_for(condition, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_in_the_middle_it_ends_with_3_and_leaves_no_temporary_file(large, stick, cli, number):
+def test_stopped_in_the_middle_it_ends_with_3_and_leaves_only_what_can_be_continued(
+    large, stick, cli, number
+):
     process = start(["stage", stick, "--yes"], large)
     wait_for(lambda: any(p.stat().st_size for p in stick.glob("iso/.vk-*")), process)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 3, said
     assert b"Traceback" not in said
-    assert [p for p in contents(stick) if "/.vk-" in p] == []
+    whole = hashlib.sha256((large / ISO).read_bytes()).hexdigest()
+    left = [p for p in contents(stick) if "/.vk-" in p]
+    assert left in ([], [part_path(ISO, whole, ".vk-")])
+    assert all((stick / p).stat().st_size >= 16 * MIB for p in left)
     assert cli("stage", stick, "--yes").code == 0
     check_stick(stick, large)
 
 
 @pytest.mark.needs_root
 @pytest.mark.needs_tool("mkfs.exfat", "mkfs.fat", "blkid", "losetup", "mount.exfat-fuse")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_on_a_disk_image_it_leaves_no_mount_and_no_loop_device(large, tmp_path, cli, number):
     image = tmp_path / "stick.img"
     process = start(["stage", image, "--create", "512M", "--yes"], large)
@@ -169,6 +189,47 @@ def test_stopped_on_a_disk_image_it_leaves_no_mount_and_no_loop_device(large, tm
     with opened(image) as root:
         check_stick(root, large)
     image.unlink()
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_tool("mkfs.exfat", "mkfs.fat", "blkid", "losetup", "mount.exfat-fuse")
+@pytest.mark.parametrize("how", ["the driver dies", "the device is cut off"])
+def test_a_device_that_goes_away_is_an_error_with_3_and_the_next_run_finishes(large, tmp_path, cli, how):
+    image = tmp_path / "stick.img"
+    assert cli("stage", image, "--create", "512M", "--yes").code == 0
+    rename_node(large)
+    os.truncate(large / ISO, 160 * MIB)
+    assert cli("build", "--quiet").code == 0
+    process = start(["stage", image, "--yes"], large)
+    wait_for(lambda: list(Path("/run").glob("ventoy-kit-*/iso/.vk-*")), process)
+    whole = image.stat().st_size
+    if how == "the driver dies":
+        kill_driver()
+    else:
+        os.truncate(image, 64 * MIB)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 3, said
+    assert b"Traceback" not in said
+    nothing_is_left()
+    loops = subprocess.run(["losetup", "-n", "-O", "NAME", "-j", image], capture_output=True, text=True)
+    assert loops.stdout == ""
+    if how == "the driver dies":
+        assert cli("stage", image, "--yes").code == 0
+        with opened(image) as root:
+            check_stick(root, large)
+    else:
+        os.truncate(image, whole)
+    image.unlink()
+
+
+def kill_driver() -> None:
+    """Kill the driver of the kit's own mount, by its id."""
+    for process in Path("/proc").glob("[0-9]*"):
+        arguments = (process / "cmdline").read_bytes() if process.is_dir() else b""
+        if b"mount.exfat-fuse" in arguments and b"/run/ventoy-kit-" in arguments:
+            os.kill(int(process.name), signal.SIGKILL)
+            return
+    pytest.fail("the driver was not found")
 
 
 @pytest.mark.needs_root

@@ -293,9 +293,14 @@ def test_an_unmount_that_fails_for_another_reason_is_not_tried_again(device):
 def test_an_ordinary_user_is_told_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(mounts, "mounted_at", lambda _device: None)
-    with pytest.raises(StorageError, match="needs the rights of root") as caught:
+    with pytest.raises(StorageError, match="needs the rights of root, or udisks") as caught:
+        used(Script(udisksctl=MissingToolError("x")), tmp_path / "sdb1")
+    assert "with the desktop" in caught.value.hint
+    why = "Error mounting /dev/sdb1: GDBus.Error: Not authorized to perform operation\n"
+    with pytest.raises(StorageError, match=r"udisks did not mount .*Not authorized"):
+        used(Script(udisksctl=(1, why)), tmp_path / "sdb1")
+    with pytest.raises(StorageError, match="mounted nowhere"):
         used(Script(), tmp_path / "sdb1")
-    assert f"udisksctl mount -b {tmp_path}/sdb1" in caught.value.hint
     with (
         pytest.raises(StorageError, match="needs the rights of root"),
         mounted_image(Script(), tmp_path / "x.img", planned(), "exfat"),
@@ -317,3 +322,70 @@ def test_a_device_that_is_gone_is_a_storage_error(tmp_path):
 
 def test_nothing_is_mounted_at_an_unused_device():
     assert mounted_at(Path("/dev/null")) is None
+
+
+# What udisksctl does, done by mount and umount: there is no udisks daemon where these tests run.
+UDISKSCTL = """#!/bin/sh
+echo "$@" >> {log}
+case $1 in
+mount) mkdir -p {point} && mount $UDISKS_OPTIONS "$4" {point} ;;
+unmount) umount {point} ;;
+*) exit 9 ;;
+esac
+"""
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_tool("mkfs.ext4", "losetup")
+class TestThroughUdisks:
+    @pytest.fixture
+    def stick(self, tmp_path, runtime, monkeypatch):
+        """A loop device with ext4, and a user who is not root."""
+        (tmp_path / "bin").mkdir()
+        program = tmp_path / "bin/udisksctl"
+        program.write_text(UDISKSCTL.format(log=tmp_path / "log", point=tmp_path / "media"))
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+        image = tmp_path / "x.img"
+        with image.open("wb") as file:
+            file.truncate(32 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+        argv = ["losetup", "--find", "--show", str(image)]
+        loop = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        yield Path(loop)
+        subprocess.run(["losetup", "--detach", loop], check=True)
+
+    def test_it_mounts_and_releases(self, stick, tmp_path, runtime):
+        with mounted_partition(PROCESS, stick, "ext4") as point:
+            assert point == tmp_path / "media"
+            assert point.is_mount()
+            (point / "x").write_text("y")
+        assert not point.is_mount()
+        assert (tmp_path / "log").read_text().split() == [
+            *("mount", "--no-user-interaction", "--block-device", str(stick)),
+            *("unmount", "--no-user-interaction", "--block-device", str(stick)),
+        ]
+        assert list(runtime.iterdir()) == []
+
+    def test_what_the_desktop_mounted_already_stays_mounted(self, stick, tmp_path):
+        (tmp_path / "media").mkdir(exist_ok=True)
+        subprocess.run(["mount", str(stick), str(tmp_path / "media")], check=True)
+        with mounted_partition(PROCESS, stick, "ext4") as point:
+            assert point == tmp_path / "media"
+        assert point.is_mount()
+        subprocess.run(["umount", str(point)], check=True)
+
+    def test_it_is_released_after_a_failure(self, stick, tmp_path):
+        with pytest.raises(ZeroDivisionError), mounted_partition(PROCESS, stick, "ext4"):
+            raise ZeroDivisionError
+        assert not (tmp_path / "media").is_mount()
+
+    def test_a_read_only_mount_is_refused_and_released(self, stick, tmp_path, monkeypatch):
+        monkeypatch.setenv("UDISKS_OPTIONS", "-oro")
+        with (
+            pytest.raises(StorageError, match=r"mounted .* read-only"),
+            mounted_partition(PROCESS, stick, "ext4"),
+        ):
+            pytest.fail("it was used")
+        assert not (tmp_path / "media").is_mount()

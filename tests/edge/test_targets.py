@@ -39,7 +39,8 @@ def make_image(path: Path, style="mbr", filesystem="exfat") -> Path:
 
 def accepted(target) -> Candidate:
     candidate, report = examine_target(PROCESS, DEVICES, str(target))
-    assert [f.message for f in report] == []
+    # the images of these tests hold no Ventoy, which is said of devices
+    assert [f.message for f in report if f.rule is not codes.NO_VENTOY_FILES] == []
     assert candidate is not None
     return candidate
 
@@ -403,6 +404,82 @@ class TestBlockDevices:
             (stick.root / "x").write_text("y")
         assert str(stick.root / "x") in opened_for_writing  # the recorder works
         assert [path for path in opened_for_writing if path.startswith("/dev/") and path != "/dev/null"] == []
+
+    @pytest.mark.needs_tool("mcopy", "mmd")
+    @pytest.mark.parametrize(
+        ("version", "rules"),
+        [("1.1.17", []), ("1.0.99", [codes.OLD_VENTOY]), (None, [codes.NO_VENTOY_FILES])],
+    )
+    def test_ventoys_version_is_read_from_partition_2(self, tmp_path, attach, version, rules):
+        path = make_image(tmp_path / "s.img")
+        layout = plan_layout(100 << 20, "mbr")
+        assert isinstance(layout, Layout)
+        if version is not None:
+            (tmp_path / "grub.cfg").write_text(f'set VENTOY_VERSION="{version}"\n')
+            part = f"{path}@@{layout.boot.offset}"
+            run("mmd", "-i", part, "::/grub")
+            run("mcopy", "-i", part, str(tmp_path / "grub.cfg"), "::/grub/grub.cfg")
+        of_image, report = examine_target(PROCESS, DEVICES, str(path))
+        assert of_image is not None
+        assert of_image.ventoy_version == version
+        assert [f.rule for f in report] == [r for r in rules if r is codes.OLD_VENTOY]
+        candidate, report = examine_target(PROCESS, DEVICES, attach(path))
+        assert candidate is not None
+        assert candidate.ventoy_version == version
+        assert [f.rule for f in report] == rules
+        with open_stick(PROCESS, DEVICES, candidate) as stick:
+            assert stick.ventoy_version == version
+
+    def test_a_copy_that_is_plugged_in_too_is_said(self, tmp_path, attach):
+        first = make_image(tmp_path / "a.img")
+        run("cp", "--sparse=always", str(first), str(tmp_path / "b.img"))
+        one, two = attach(first), attach(tmp_path / "b.img")
+        _, report = examine_target(PROCESS, DEVICES, one)
+        (finding,) = [f for f in report if f.rule is codes.CLONE]
+        assert two in finding.message
+
+    @pytest.mark.parametrize("style", ["mbr", "gpt"])
+    def test_a_copy_that_was_cut_off_is_refused_for_that(self, tmp_path, attach, style):
+        path = make_image(tmp_path / "s.img", style)
+        os.truncate(path, 90 << 20)
+        assert codes.CUT_OFF in {f.rule for f in refused(attach(path))}
+
+    def test_a_stick_that_repeats_itself_is_refused(self, tmp_path, attach):
+        """What a stick of false capacity shows where its memory ends: its own first sectors."""
+        path = make_image(tmp_path / "s.img")
+        with path.open("r+b") as file:
+            head = file.read(1 << 20)
+            file.seek(64 << 20)
+            file.write(head)
+        assert {f.rule for f in refused(attach(path))} >= {codes.FALSE_CAPACITY}
+
+    def test_a_stick_that_wrote_over_its_own_start_is_an_error(self, tmp_path, attach):
+        """As one of false capacity does, although each file read back well right after it was written."""
+        path = make_image(tmp_path / "s.img")
+        loop = attach(path)
+
+        def body():
+            with open_stick(PROCESS, DEVICES, accepted(loop)), path.open("r+b") as file:
+                file.seek(0x180)
+                file.write(b"\x55" * 16)
+
+        with pytest.raises(StorageError, match=r"not what it was before.*Ventoy id") as caught:
+            body()
+        assert "false capacity" in caught.value.hint
+        assert mounts_below(loop) == []
+
+    def test_a_second_run_under_another_name_of_the_device_is_refused(self, tmp_path, attach):
+        loop = attach(make_image(tmp_path / "s.img"))
+        (tmp_path / "link").symlink_to(loop)
+        first, second = accepted(loop), accepted(tmp_path / "link")
+        with (
+            open_stick(PROCESS, DEVICES, first) as stick,
+            pytest.raises(MachineError, match="another run of ventoy-kit"),
+            open_stick(PROCESS, DEVICES, second),
+        ):
+            pytest.fail(f"{stick.root} was opened twice")
+        with open_stick(PROCESS, DEVICES, second):
+            pass
 
     def test_no_loop_device_is_found_without_being_named(self, tmp_path, attach):
         loop = attach(make_image(tmp_path / "s.img"))

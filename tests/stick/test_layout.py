@@ -21,6 +21,7 @@ from ventoy_kit.stick.layout import (
     Layout,
     NoLayout,
     boot_records,
+    claimed_sectors,
     has_ventoy_mark,
     plan_layout,
     read_layout,
@@ -225,3 +226,21 @@ def test_ids_of_wrong_length_are_refused():
 
 def test_an_extent_counts_in_bytes_too():
     assert (Extent(2, 3).end, Extent(2, 3).offset, Extent(2, 3).size) == (5, 1024, 1536)
+
+
+@given(SIZES, STYLES)
+def test_a_table_says_for_how_large_a_disk_it_was_written(size, style):
+    layout = planned(size, style)
+    wanted = layout.disk_sectors if style == "gpt" else layout.boot.end
+    assert claimed_sectors(head_of(layout)) == wanted
+
+
+@pytest.mark.parametrize("head", [b"", bytes(HEAD_BYTES), b"\xff" * HEAD_BYTES])
+def test_without_a_table_nothing_is_claimed(head):
+    assert claimed_sectors(head) == 0
+
+
+def test_a_damaged_gpt_claims_nothing():
+    head = bytearray(head_of(planned(1 << 30, "gpt")))
+    head[SECTOR + 40] ^= 1
+    assert claimed_sectors(bytes(head)) == 0

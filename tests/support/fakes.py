@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ventoy_kit.ports import Progress
+from ventoy_kit.stick.parts import part_path
 
 
 class Silent:
@@ -44,6 +45,7 @@ class MemoryStick:
     ) -> None:
         data = b"".join(chunks)
         assert hashlib.sha256(data).hexdigest() == sha256
+        self.files.pop(part_path(path, sha256, ".vk-"), None)
         self.files[path] = data
 
     def remove(self, path: str) -> None:
@@ -96,7 +98,7 @@ class BrokenStick(MemoryStick):
         if now and self.how == "before":
             raise self.error
         if now and self.how == "middle":
-            self.files[f"{path.rpartition('/')[0]}/.vk-0123456789ab.part"] = b"half"
+            self.files[part_path(path, sha256, ".vk-")] = b"half"
             raise self.error
         super().write(path, chunks, sha256=sha256, private=private, progress=progress)
         if now:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome
 from ventoy_kit.edge.devices import Devices
-from ventoy_kit.report import Report
+from ventoy_kit.report import Finding, Report
+from ventoy_kit.stick.hints import warnings_for
 from ventoy_kit.stick.identify import judge
 
 
@@ -17,11 +18,14 @@ def list_disks(host: Host) -> Outcome:
     """
     blocks: list[Block] = []
     result = []
-    for disk in Devices(host.process).snapshot():
+    disks = Devices(host.process).snapshot()
+    for disk in disks:
         verdict = judge(disk, named=False)
+        warnings = list(warnings_for(disk, disks)) if verdict.ok else []
         blocks.append(Heading(f"{disk.title}: {'may be staged to' if verdict.ok else 'refused'}"))
         lines = [f"for: {reason}" for reason in verdict.reasons_for]
         lines += [f"against: {f.message} ({f.rule.code})" for f in verdict.reasons_against]
+        lines += [f"mind: {f.message} ({f.rule.code})" for f in warnings]
         blocks.append(Lines(tuple(lines)))
         result.append(
             {
@@ -29,7 +33,9 @@ def list_disks(host: Host) -> Outcome:
                 "title": disk.title,
                 "ok": verdict.ok,
                 "for": list(verdict.reasons_for),
-                "against": [{"rule": f.rule.code, "message": f.message} for f in verdict.reasons_against],
+                "against": [_shown(f) for f in verdict.reasons_against],
+                "mind": [_shown(f) for f in warnings],
+                "ventoy_version": disk.ventoy_version or None,
             }
         )
     good = [str(d["path"]) for d in result if d["ok"]]
@@ -41,3 +47,7 @@ def list_disks(host: Host) -> Outcome:
         else Next(("Plug in a stick with Ventoy on it, or stage into an empty folder.",))
     )
     return Outcome("status", Report(), {"disks": result}, blocks)
+
+
+def _shown(finding: Finding) -> dict[str, str]:
+    return {"rule": finding.rule.code, "message": finding.message}

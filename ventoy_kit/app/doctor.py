@@ -28,6 +28,7 @@ PROGRAMS = {
     "mount": "stage onto a stick that is not mounted yet",
     "umount": "release a stick",
     "mount.exfat-fuse": "mount exFAT where the kernel has no driver for it",
+    "fsck.exfat": "check a stick that was pulled out while it was mounted",
     "mkfs.exfat": "make a disk image file (`stage FILE --create SIZE`)",
     "mkfs.fat": "make a disk image file (`stage FILE --create SIZE`)",
     "ssh": "look at a node's firmware (`bios check`)",
@@ -91,19 +92,33 @@ def _rights() -> Iterator[Check]:
         purpose = "stage onto a device or a disk image; a folder works here"
         yield Check("Linux", purpose, "missing", "Use a Linux machine.")
         return
-    root = machine.is_root()
+    root, udisks = machine.is_root(), machine.has_program("udisksctl")
     yield Check(
         "root rights",
-        "mount a stick or a disk image; a stick that the desktop mounted needs none",
-        "ok" if root else "missing",
+        "mount a disk image, and a stick where udisks is missing; what is mounted already needs none",
+        "ok" if root else "ok for sticks (through udisks)" if udisks else "missing",
         ""
-        if root
-        else 'Run `sudo "$(command -v ventoy-kit)" stage ...`, or mount the stick with the desktop first.',
+        if root or udisks
+        else 'Run `sudo "$(command -v ventoy-kit)" stage ...`, mount the stick with the desktop first, or: '
+        f"apt install {PACKAGES['udisksctl']}",
     )
-    kernel, fuse = machine.kernel_knows("exfat"), machine.fuse_is_usable()
-    yield Check(
-        "exFAT",
-        "read and write Ventoy's data partition",
-        "ok" if kernel else "ok (through FUSE, if exfat-fuse is there)" if fuse else "missing",
-        "" if kernel or fuse else "Load the kernel module: modprobe exfat",
-    )
+    yield _exfat()
+    if not (root or machine.has_udev()):
+        purpose = "tell what is on a stick without the right to read it"
+        yield Check("udev", purpose, "missing", "Start udev, or run this as root.")
+
+
+def _exfat() -> Check:
+    """Whether an exFAT partition can be mounted for writing, by the kernel or by a driver in user space."""
+    purpose = "read and write Ventoy's data partition"
+    if machine.kernel_knows("exfat"):
+        return Check("exFAT", purpose, "ok (in the kernel)")
+    driver, fuse = machine.has_program("mount.exfat-fuse"), machine.fuse_is_usable()
+    if driver and fuse:
+        return Check("exFAT", purpose, "ok (through FUSE)")
+    fixes = ["Load the kernel's driver (modprobe exfat)"]
+    if fuse:
+        fixes.append(f"or install the package {PACKAGES['mount.exfat-fuse']}")
+    elif driver:
+        fixes.append("or let this user use /dev/fuse (modprobe fuse)")
+    return Check("exFAT", purpose, "missing", ", ".join(fixes) + ".")

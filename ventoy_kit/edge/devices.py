@@ -14,12 +14,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ventoy_kit.edge.probe import Probe, probe_filesystem
+from ventoy_kit.edge.probe import Probe, probe_filesystem, read_at, repetition, ventoy_version
 from ventoy_kit.edge.proc_tables import MountRow, parse_mountinfo, parse_swaps
 from ventoy_kit.errors import StorageError
 from ventoy_kit.ports import Process
 from ventoy_kit.stick.identify import DeviceKind, DiskFacts, Holder, Mount, PartitionFacts
-from ventoy_kit.stick.layout import SECTOR, has_ventoy_mark, ventoy_id
+from ventoy_kit.stick.layout import (
+    BOOT_SECTORS,
+    HEAD_BYTES,
+    SECTOR,
+    claimed_sectors,
+    has_ventoy_mark,
+    ventoy_id,
+)
 
 Properties = Mapping[str, str]
 
@@ -149,7 +156,11 @@ class _Reader:
         rows = self._mounts_of([name, *parts, *(h.name for h in holders)])
         properties = self.udev.get(name, {})
         readable = kind in {"disk", "loop"} and size > 0
-        sector = _first_sector(node) if readable else None
+        head = read_at(node, 0, HEAD_BYTES) if readable else None
+        sector = None if head is None or len(head) < SECTOR else head[:SECTOR]
+        marked = None if sector is None else has_ventoy_mark(sector)
+        partitions = tuple(sorted((self._partition(folder / p) for p in parts), key=lambda p: p.number))
+        boot = next((p for p in partitions if p.number == 2 and p.sectors == BOOT_SECTORS), None)
         whole = self._filesystem(name) if readable and not parts else Probe("", "")
         usb = any(_USB.fullmatch(part) for part in folder.parts)
         return DiskFacts(
@@ -161,9 +172,7 @@ class _Reader:
             links=tuple(sorted(link for link in properties.get("DEVLINKS", "").split() if "/by-id/" in link)),
             size_bytes=size,
             sector_bytes=_number(folder / "queue/logical_block_size", SECTOR),
-            partitions=tuple(
-                sorted((self._partition(folder / part) for part in parts), key=lambda p: p.number)
-            ),
+            partitions=partitions,
             fs_type=None if whole is None else whole.fs_type,
             bus="usb" if usb else _bus(folder) or properties.get("ID_BUS", ""),
             usb=usb,
@@ -175,8 +184,11 @@ class _Reader:
             swaps=tuple(self._swaps_of([name, *parts, *(h.name for h in holders)], rows)),
             diskseq=_number(folder / "diskseq") or None,
             backing_file=_text(folder / "loop/backing_file"),
-            ventoy_mark=None if sector is None else has_ventoy_mark(sector),
+            ventoy_mark=marked,
             ventoy_id=None if sector is None else ventoy_id(sector),
+            ventoy_version=ventoy_version(Path(boot.path)) if boot is not None else None,
+            claimed_bytes=claimed_sectors(head or b"") * SECTOR,
+            repeats_at=repetition(node, head, size) if head is not None and marked else None,
         )
 
     def _folder(self, name: str) -> Path | None:
@@ -274,15 +286,6 @@ def _serial(folder: Path) -> str:
         return own
     usb = next((parent for parent in folder.parents if (parent / "idVendor").exists()), None)
     return _text(usb / "serial") if usb else ""
-
-
-def _first_sector(node: Path) -> bytes | None:
-    try:
-        with node.open("rb", buffering=0) as device:
-            sector = device.read(SECTOR)
-    except OSError:
-        return None
-    return sector if len(sector) == SECTOR else None
 
 
 def _resolved(source: str) -> str:

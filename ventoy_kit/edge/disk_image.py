@@ -18,7 +18,7 @@ from typing import Literal
 
 from ventoy_kit.edge.files import storage_error, sync_folder
 from ventoy_kit.edge.mounts import attached_loops
-from ventoy_kit.edge.probe import Probe, probe_filesystem
+from ventoy_kit.edge.probe import Probe, probe_filesystem, ventoy_version
 from ventoy_kit.errors import MissingToolError, StorageError
 from ventoy_kit.ports import Process
 from ventoy_kit.stick.image import ImageFacts
@@ -131,6 +131,7 @@ def examine_image(process: Process, path: Path) -> ImageFacts:
         data_fs_type=_fs_type(data),
         boot_fs_type=_fs_type(boot),
         boot_label=None if boot is None else boot.label,
+        ventoy_version=ventoy_version(path, layout.boot.offset) if isinstance(layout, Layout) else None,
     )
 
 

@@ -228,6 +228,10 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+# ENXIO, ENODEV; ENOTCONN: a driver in user space that ended; ESHUTDOWN
+_GONE = (6, 19, 107, 108)
+
+
 def storage_error(verb: str, path: Path, error: OSError) -> StorageError:
     """A StorageError with a sentence and a hint that fit the system's error."""
     reason = error.strerror or str(error)
@@ -237,7 +241,8 @@ def storage_error(verb: str, path: Path, error: OSError) -> StorageError:
         1: "Run the command as the owner of the folder, or choose another one.",
         30: "The file system is mounted read-only; remount it, or look for errors in `dmesg`.",
         5: "The device reports errors; look into `dmesg` and replace it.",
-        19: "The device went away; plug it in again and run the command again.",
+        **dict.fromkeys(_GONE, "The device went away; plug it in again and run the command again."),
+        117: "The file system is damaged; unmount it and check it (fsck).",
     }
     return StorageError(
         f"cannot {verb} {path}: {reason}", hints.get(error.errno or 0, "See `dmesg` for the cause.")

@@ -74,6 +74,11 @@ def fuse_is_usable() -> bool:
     return os.access(FUSE_NODE, os.R_OK | os.W_OK)
 
 
+def has_udev() -> bool:
+    """Whether a udev daemon has looked at this machine's devices (it keeps its database there)."""
+    return Path("/run/udev/data").is_dir()
+
+
 def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()

@@ -7,20 +7,24 @@ mounting and unmounting is held back until the step is complete; the programs ru
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import stat
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from ventoy_kit.edge.desktop_mount import desktop_mount, desktop_unmount_argv
+from ventoy_kit.edge.health import insist_on_health
 from ventoy_kit.edge.proc_tables import MountRow, parse_mountinfo
 from ventoy_kit.errors import MachineError, MissingToolError, StorageError
 from ventoy_kit.ports import Process
 from ventoy_kit.stick.layout import Layout
+from ventoy_kit.stick.unclean import REPAIRS
 
 PACKAGES = {
     "mount": "mount",
@@ -30,6 +34,10 @@ PACKAGES = {
     "blkid": "util-linux",
     "mount.exfat-fuse": "exfat-fuse",
     "ntfs-3g": "ntfs-3g",
+    "fsck.exfat": "exfatprogs",
+    "fsck.fat": "dosfstools",
+    "e2fsck": "e2fsprogs",
+    "udisksctl": "udisks2",
 }
 """The Debian packages of the programs that this module and its neighbours start."""
 
@@ -80,19 +88,23 @@ def _is_visible(row: MountRow) -> bool:
 
 
 @contextmanager
-def mounted_partition(process: Process, device: Path, fs_type: str) -> Iterator[Path]:
+def mounted_partition(
+    process: Process, device: Path, fs_type: str, repair: str = "sudo {} {}"
+) -> Iterator[Path]:
     """Give the directory where a partition is mounted.
 
-    A mount that is there already is used and left alone. Otherwise the partition is mounted in a private
-    directory, and on leaving flushed and unmounted, whatever happened in between.
+    A mount that is there already is used and left alone. Otherwise the partition is checked if it was not unmounted
+    properly, mounted in a private directory (by udisks where this user is not root), and on leaving flushed and
+    unmounted, whatever happened in between.
 
     Args:
         process: starts mount, umount and sync.
         device: the partition's node.
         fs_type: its file system by blkid's name.
+        repair: how a person repairs it, see `health.insist_on_health`.
 
     Raises:
-        StorageError: it is mounted read-only, cannot be mounted, flushed or unmounted.
+        StorageError: it is mounted read-only or damaged, or cannot be mounted, flushed or unmounted.
         MissingToolError: the driver for its file system is missing.
     """
     try:
@@ -109,11 +121,11 @@ def mounted_partition(process: Process, device: Path, fs_type: str) -> Iterator[
         yield Path(present.point)
         _flush(process, Path(present.point))
         return
+    insist_on_health(process, device, fs_type, repair)
     if os.geteuid() != 0:
-        raise StorageError(
-            f"mounting {device} needs the rights of root",
-            f"Let the desktop mount it, run `udisksctl mount -b {device}`, or run this with sudo.",
-        )
+        with _mounted_by_desktop(process, device) as point:
+            yield point
+        return
     point = Path(tempfile.mkdtemp(prefix="ventoy-kit-", dir=runtime_directory()))  # mode 0700
     try:
         with _held(lambda: _mount(process, device, fs_type, point), lambda: _unmount(process, point)):
@@ -122,6 +134,27 @@ def mounted_partition(process: Process, device: Path, fs_type: str) -> Iterator[
         # After a failed unmount it is not empty, or busy, and stays.
         with suppress(OSError):
             point.rmdir()
+
+
+@contextmanager
+def _mounted_by_desktop(process: Process, device: Path) -> Iterator[Path]:
+    point, read_only = Path(), False
+
+    def mount() -> None:
+        nonlocal point, read_only
+        desktop_mount(process, device)
+        row = mounted_at(device)
+        if row is None:
+            raise StorageError(f"udisks says that it mounted {device}, but it is mounted nowhere")
+        point, read_only = Path(row.point), row.read_only
+
+    with _held(mount, lambda: _unmount(process, point, desktop_unmount_argv(device))):
+        if read_only:
+            raise StorageError(
+                f"udisks mounted {device} read-only",
+                "Check its file system, and the stick's write protection.",
+            )
+        yield point
 
 
 @contextmanager
@@ -153,7 +186,11 @@ def mounted_image(process: Process, path: Path, layout: Layout, fs_type: str) ->
         _checked(process, "losetup", "--detach", loop)
         _wait_until_detached(Path(loop))
 
-    with _held(attach, detach), mounted_partition(process, Path(loop), fs_type) as point:
+    repair = (
+        f"d=$(sudo losetup -f --show -o {layout.data.offset} --sizelimit {layout.data.size} "
+        f"{shlex.quote(str(path))}) && sudo {{0}} $d; sudo losetup -d $d"
+    )
+    with _held(attach, detach), mounted_partition(process, Path(loop), fs_type, repair) as point:
         yield point
 
 
@@ -227,7 +264,7 @@ def _mount(process: Process, device: Path, fs_type: str, point: Path) -> None:
     if "unknown filesystem type" not in why:
         raise StorageError(
             f"{device} ({fs_type}) could not be mounted: {_last_line(why)}",
-            "Check the stick and its file system.",
+            f"Check the stick and its file system{_by(fs_type)}.",
         )
     if fuse is None:
         raise StorageError(
@@ -249,11 +286,15 @@ def _mount(process: Process, device: Path, fs_type: str, point: Path) -> None:
     if code != 0:
         raise StorageError(
             f"{device} ({fs_type}) could not be mounted: {_last_line(why or out)}",
-            "Check the stick and its file system.",
+            f"Check the stick and its file system{_by(fs_type)}.",
         )
 
 
-def _unmount(process: Process, point: Path) -> None:
+def _by(fs_type: str) -> str:
+    return f" ({REPAIRS[fs_type]})" if fs_type in REPAIRS else ""
+
+
+def _unmount(process: Process, point: Path, argv: Sequence[str] = ()) -> None:
     """Flush and unmount. What could not be flushed is an error even when the unmount then works."""
     failure: MachineError | None = None
     try:
@@ -261,7 +302,7 @@ def _unmount(process: Process, point: Path) -> None:
     except MachineError as error:
         failure = error
     for attempt in range(_UNMOUNT_ATTEMPTS):
-        code, _, why = process.run(["umount", str(point)], timeout=_SYNC_TIMEOUT)
+        code, _, why = process.run([*argv] or ["umount", str(point)], timeout=_SYNC_TIMEOUT)
         if code == 0:
             break
         if "busy" not in why or attempt == _UNMOUNT_ATTEMPTS - 1:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ventoy_kit.edge.files import BLOCK, BackgroundDigest, storage_error, sync_folder
-from ventoy_kit.errors import MachineError, StorageError
+from ventoy_kit.edge import page_cache
+from ventoy_kit.edge.files import storage_error, sync_folder
+from ventoy_kit.edge.locks import locked
+from ventoy_kit.edge.stick_part import Part
+from ventoy_kit.errors import StorageError
 from ventoy_kit.payload.model import safe_path
 from ventoy_kit.ports import Progress
-
-FLUSH_EVERY = 64 * 1024 * 1024
-"""Bytes between flushes of a large file, so that memory does not fill with what a slow stick has yet to take."""
-
+from ventoy_kit.stick.parts import part_path
 
 READ_LIMIT = 64 * 1024 * 1024
 """Bytes of the largest file that is read at once; what the kit reads from a stick is far smaller."""
@@ -44,7 +43,11 @@ class StickFolder:
         here = self.root
         for part in safe_path(path).split("/"):
             here = here / part
-            if here.is_symlink():
+            try:
+                linked = here.is_symlink()
+            except OSError as error:
+                raise storage_error("look at", here, error) from error
+            if linked:
                 raise ObstructedError(
                     f"{here} is a symbolic link", "Remove it: it could lead to files outside of the target."
                 )
@@ -94,20 +97,10 @@ class StickFolder:
 
     def sha256(self, path: str, progress: Progress | None = None) -> str:
         """Digest of a file as it is on the device."""
-        return self._digest(self._at(path), progress)
+        return self._part(path).sha256(progress)
 
-    def _digest(self, at: Path, progress: Progress | None) -> str:
-        try:
-            with BackgroundDigest() as digest, at.open("rb", buffering=0) as file:
-                _drop_cache(file.fileno())
-                while block := file.read(BLOCK):
-                    digest.update(block)
-                    if progress is not None:
-                        progress.advance(len(block))
-                _drop_cache(file.fileno())
-                return digest.hexdigest()
-        except OSError as error:
-            raise storage_error("read back", at, error) from error
+    def _part(self, path: str) -> Part:
+        return Part(self._at(path), page_cache.devices_below(self.root))
 
     def write(
         self,
@@ -118,66 +111,24 @@ class StickFolder:
         private: bool,
         progress: Progress | None = None,
     ) -> None:
-        """Write a file; see `ports.StickFiles`. Nothing under the final name changes unless all of it is right."""
+        """Write a file; see `ports.StickFiles`. Nothing under the final name changes unless all of it is right.
+
+        What an interrupted run left of the same bytes is compared with the source, and written on from there.
+        """
         at, private = self._at(path), private or self.private
-        temporary = at.with_name(f"{self.temporary}{secrets.token_hex(6)}.part")
+        part = self._part(part_path(path, sha256, self.temporary))
         try:
             for folder in reversed(at.relative_to(self.root).parents[:-1]):
                 (self.root / folder).mkdir(exist_ok=True, mode=0o700 if private else 0o777)
-            try:
-                mode = 0o600 if private else 0o644
-                self._fill(temporary, chunks, at, sha256=sha256, mode=mode, progress=progress)
-                self._compare(temporary, at, sha256, progress)
-                temporary.replace(at)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    temporary.unlink()
-                raise
         except OSError as error:
             raise storage_error("write", at, error) from error
+        part.fill(chunks, at, sha256=sha256, private=private, progress=progress)
+        try:
+            part.path.replace(at)
+        except OSError as error:
+            part.path.unlink(missing_ok=True)
+            raise storage_error("write", at, error) from error
         sync_folder(at.parent)
-
-    def _fill(
-        self,
-        temporary: Path,
-        chunks: Iterable[bytes],
-        at: Path,
-        *,
-        sha256: str,
-        mode: int,
-        progress: Progress | None,
-    ) -> None:
-        descriptor = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode
-        )
-        pending = 0
-        with os.fdopen(descriptor, "wb", buffering=0) as file, BackgroundDigest() as digest:
-            for block in chunks:
-                digest.update(block)
-                view = memoryview(block)
-                while view:
-                    view = view[file.write(view) :]
-                pending += len(block)
-                if progress is not None:
-                    progress.advance(len(block))
-                if pending >= FLUSH_EVERY:
-                    os.fsync(file.fileno())
-                    _drop_cache(file.fileno())
-                    pending = 0
-            os.fsync(file.fileno())
-            actual = digest.hexdigest()
-        if actual != sha256:
-            raise StorageError(
-                f"the source of {at.name} has other bytes than when it was built",
-                "Run `ventoy-kit build` again.",
-            )
-
-    def _compare(self, temporary: Path, at: Path, sha256: str, progress: Progress | None) -> None:
-        if self._digest(temporary, progress) != sha256:
-            raise StorageError(
-                f"{at}: what was read back is not what was written",
-                "The stick is failing or of false capacity; use another one.",
-            )
 
     def remove(self, path: str) -> None:
         """Remove a file and the folders that it leaves empty; nothing if it is not there."""
@@ -200,7 +151,7 @@ class StickFolder:
         """Files in these folders, and in those below them, whose names begin with `prefix`."""
         found = []
         for folder in folders:
-            for here, inner, files in os.walk(self._at(folder), followlinks=False):
+            for here, inner, files in os.walk(self._at(folder), onerror=_unless_absent):
                 inner.sort()
                 found += [
                     Path(here, f).relative_to(self.root).as_posix() for f in files if f.startswith(prefix)
@@ -209,45 +160,24 @@ class StickFolder:
 
     def free(self) -> int:
         """Bytes that can be written; of the folder above where this one has yet to be made."""
-        there = next((p for p in (self.root, *self.root.parents) if p.is_dir()), self.root)
         try:
+            there = next((p for p in (self.root, *self.root.parents) if p.is_dir()), self.root)
             return shutil.disk_usage(there).free
         except OSError as error:
             raise storage_error("look at", self.root, error) from error
 
     def flush(self) -> None:
         """Write everything to the device."""
-        if hasattr(os, "sync"):
-            os.sync()
-
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other runs away from the same stick, by an advisory lock on its root folder where there are such."""
         try:
-            import fcntl
-        except ImportError:
-            yield
-            return
-        try:
-            descriptor = os.open(self.root, os.O_RDONLY)
+            page_cache.flush_filesystem(self.root)
         except OSError as error:
-            raise storage_error("open", self.root, error) from error
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise MachineError(
-                    f"another run of ventoy-kit is writing to {self.root}", "Wait until it has ended."
-                ) from error
-            except OSError:  # the file system knows no locks
-                pass
-            yield
-        finally:
-            os.close(descriptor)
+            raise storage_error("flush", self.root, error) from error
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other runs away from the same stick, by an advisory lock on its root folder where there are such."""
+        return locked(self.root)
 
 
-def _drop_cache(descriptor: int) -> None:
-    """Ask the kernel to forget the file's pages, so that a read comes from the device and memory stays free."""
-    if hasattr(os, "posix_fadvise"):
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+def _unless_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise storage_error("look at", Path(error.filename or ""), error) from error

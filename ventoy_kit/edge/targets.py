@@ -15,11 +15,14 @@ from pathlib import Path
 
 from ventoy_kit.edge.devices import Devices
 from ventoy_kit.edge.disk_image import examine_image
+from ventoy_kit.edge.locks import locked
 from ventoy_kit.edge.mounts import mounted_image, mounted_partition
+from ventoy_kit.edge.page_cache import forget
 from ventoy_kit.errors import StorageError
 from ventoy_kit.ports import Process
 from ventoy_kit.report import Finding, Report
 from ventoy_kit.stick import codes
+from ventoy_kit.stick.hints import warnings_for
 from ventoy_kit.stick.identify import DiskFacts, changes_since, choose, judge
 from ventoy_kit.stick.image import ImageFacts, judge_image
 from ventoy_kit.stick.layout import Layout
@@ -32,6 +35,7 @@ from ventoy_kit.stick.target import (
     classify,
     judge_directory,
 )
+from ventoy_kit.stick.version import version_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,14 @@ class OpenStick:
         kind: what stands behind it.
         title: the target for people.
         filesystem: of the data partition by blkid's name; None for a directory.
+        ventoy_version: of the Ventoy on partition 2; None where it could not be read or there is none.
     """
 
     root: Path
     kind: TargetKind
     title: str
     filesystem: str | None
+    ventoy_version: str | None = None
 
 
 def find_stick(process: Process, devices: Devices) -> tuple[Candidate | None, Report]:
@@ -80,13 +86,15 @@ def examine_target(process: Process, devices: Devices, target: str) -> tuple[Can
     if found.kind == "directory":
         return _examine_directory(devices, facts, found)
     if found.kind == "device":
-        return _examine_device(devices.facts(Path(found.path)), found)
+        return _examine_device(devices, devices.facts(Path(found.path)), found)
     image = examine_image(process, Path(found.path))
     verdict = judge_image(image)
     if not verdict.ok:
         return None, Report(list(verdict.reasons_against))
     title = f"disk image {found.shown} ({image.size_bytes / 1e9:.1f} GB)"
-    return Candidate(found, image, image.data_fs_type, title), Report()
+    version = image.ventoy_version or None
+    report = Report(list(version_warnings(image.path, version)) if version else [])
+    return Candidate(found, image, image.data_fs_type, title, version), report
 
 
 def path_facts(target: str) -> PathFacts:
@@ -126,25 +134,27 @@ def open_stick(process: Process, devices: Devices, candidate: Candidate) -> Iter
         if not Path(facts.resolved).is_dir():
             raise StorageError(f"the directory {facts.resolved} has gone away")
         yield OpenStick(Path(facts.resolved), kind, title, filesystem)
-    elif isinstance(facts, ImageFacts):
-        with _opened_image(process, facts) as root:
-            yield OpenStick(root, kind, title, filesystem)
+        return
+    if isinstance(facts, ImageFacts):
+        opened = _opened_image(process, facts)
     else:
-        with _opened_device(process, devices, facts) as root:
-            yield OpenStick(root, kind, title, filesystem)
+        opened = _opened_device(process, devices, facts)
+    with opened as root:
+        yield OpenStick(root, kind, title, filesystem, candidate.ventoy_version)
 
 
 @contextmanager
 def _opened_image(process: Process, facts: ImageFacts) -> Iterator[Path]:
     path = Path(facts.path)
-    now = examine_image(process, path)
-    verdict = judge_image(now)
-    if now.layout != facts.layout or not isinstance(now.layout, Layout) or not verdict.ok:
-        raise StorageError(
-            f"the disk image {path} has changed since it was examined", "Run the command again."
-        )
-    with mounted_image(process, path, now.layout, now.data_fs_type or "") as root:
-        yield root
+    with locked(path):
+        now = examine_image(process, path)
+        verdict = judge_image(now)
+        if now.layout != facts.layout or not isinstance(now.layout, Layout) or not verdict.ok:
+            raise StorageError(
+                f"the disk image {path} has changed since it was examined", "Run the command again."
+            )
+        with mounted_image(process, path, now.layout, now.data_fs_type or "") as root:
+            yield root
 
 
 @contextmanager
@@ -153,13 +163,30 @@ def _opened_device(process: Process, devices: Devices, facts: DiskFacts) -> Iter
     data = _same_device(devices, facts).partition(1)
     if data is None:
         raise StorageError(f"{facts.path} has no partition 1 any more", "Run the command again.")
-    with mounted_partition(process, Path(data.path), data.fs_type or "") as root:
+    node = Path(data.path)
+    # Whom the desktop lets mount may not be let read the node; then the lock on the mounted folder has to do.
+    with (
+        locked(node, readable=False),
+        mounted_partition(process, node, data.fs_type or "") as root,
+    ):
         mounted = _same_device(devices, facts).mounts
         if not any(m.point == str(root) and m.source == data.path for m in mounted):
             raise StorageError(
                 f"{root} does not show {data.path}", "Unplug the stick, plug it in, and run this again."
             )
         yield root
+        _still_whole(devices, facts)
+
+
+def _still_whole(devices: Devices, facts: DiskFacts) -> None:
+    """Look at the disk's first sectors again, from the device: one of false capacity writes over them."""
+    forget((Path(facts.path),))
+    changes = changes_since(facts, devices.facts(Path(facts.path)))
+    if changes:
+        raise StorageError(
+            f"{facts.path} is not what it was before it was written to: {', '.join(changes)}",
+            "Do not trust this stick: it is failing or of false capacity.",
+        )
 
 
 def _same_device(devices: Devices, facts: DiskFacts) -> DiskFacts:
@@ -176,13 +203,14 @@ def _same_device(devices: Devices, facts: DiskFacts) -> DiskFacts:
     return now
 
 
-def _examine_device(disk: DiskFacts, target: Target) -> tuple[Candidate | None, Report]:
+def _examine_device(devices: Devices, disk: DiskFacts, target: Target) -> tuple[Candidate | None, Report]:
     verdict = judge(disk, named=True)
     data = disk.partition(1)
     if not verdict.ok or data is None:
         return None, Report(list(verdict.reasons_against))
     linked = "" if target.shown == disk.path else f", named as {target.shown}"
-    return Candidate(target, disk, data.fs_type, disk.title + linked), Report()
+    candidate = Candidate(target, disk, data.fs_type, disk.title + linked, disk.ventoy_version or None)
+    return candidate, Report(list(warnings_for(disk, devices.snapshot())))
 
 
 def _examine_directory(devices: Devices, facts: PathFacts, target: Target) -> tuple[Candidate | None, Report]:
@@ -194,7 +222,11 @@ def _examine_directory(devices: Devices, facts: PathFacts, target: Target) -> tu
         if verdict.ok and number == 1:
             report.extend(judge_directory(facts, is_data_partition=True))
             device = Target("device", disk.path, f"{target.shown} (partition 1 of {disk.path})")
-            return (None, report) if report.has_errors else (_examine_device(disk, device)[0], report)
+            if report.has_errors:
+                return None, report
+            candidate, more = _examine_device(devices, disk, device)
+            report.extend(more)
+            return candidate, report
         why = verdict.reasons_against[0].message if verdict.reasons_against else f"it is partition {number}"
         report.add(
             codes.FOREIGN_MOUNT.finding(
@@ -203,8 +235,9 @@ def _examine_directory(devices: Devices, facts: PathFacts, target: Target) -> tu
             )
         )
     report.extend(judge_directory(facts, is_data_partition=False))
-    candidate = Candidate(target, facts, None, f"directory {target.shown}")
-    return (None if report.has_errors else candidate), report
+    if report.has_errors:
+        return None, report
+    return Candidate(target, facts, None, f"directory {target.shown}"), report
 
 
 def _file_kind(mode: int) -> FileKind:

@@ -135,3 +135,36 @@ FOREIGN_MOUNT = Rule(
     "but no machine will start from it.",
     Severity.WARNING,
 )
+OLD_VENTOY = Rule(
+    "VK-T26",
+    "The stick's Ventoy is 1.1.17 or newer",
+    "Files can be staged beside any Ventoy. Arming asks for 1.1.17: it is the oldest that the kit's boot step was tried "
+    "with, and older ones leave a kernel parameter of theirs in the installed system.",
+    Severity.WARNING,
+)
+NO_VENTOY_FILES = Rule(
+    "VK-T27",
+    "Partition 2 holds Ventoy",
+    "The disk has Ventoy's layout, but partition 2 has no grub/grub.cfg that names a version: Ventoy was never "
+    "installed on it, or the partition was emptied. No machine starts from it.",
+    Severity.WARNING,
+)
+CLONE = Rule(
+    "VK-T28",
+    "No two disks carry the same Ventoy id",
+    "Ventoy finds the stick that it was started from by an id in the first sector, and a copy made with dd carries the "
+    "same. A machine that starts with both plugged in may read the one and boot the other.",
+    Severity.WARNING,
+)
+CUT_OFF = Rule(
+    "VK-T29",
+    "The disk is as large as its partition table says",
+    "The table was written for a larger disk: this is a cut-off copy of one, or the drive's capacity changed.",
+)
+FALSE_CAPACITY = Rule(
+    "VK-T30",
+    "The drive does not repeat itself",
+    "A stick of false capacity gives the same sectors again where its real memory ends, and what is written there "
+    "destroys what lies at the start. Where the first sectors appear a second time at a power of two, the memory ends "
+    "there. That no repetition is seen proves nothing; reading back what was staged does.",
+)

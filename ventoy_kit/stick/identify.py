@@ -100,6 +100,9 @@ class DiskFacts:
         backing_file: for a loop device, its file.
         ventoy_mark: whether the first sector has Ventoy's bytes; None if it could not be read.
         ventoy_id: Ventoy's UUID and disk signature as hex; None if not read.
+        ventoy_version: what partition 2 names; empty if it was read and names none, None if it was not read.
+        claimed_bytes: size that the partition table was written for; 0 if unknown.
+        repeats_at: byte offset at which the first sectors appear a second time; None if that was not seen.
     """
 
     path: str
@@ -124,6 +127,9 @@ class DiskFacts:
     backing_file: str = ""
     ventoy_mark: bool | None = None
     ventoy_id: str | None = None
+    ventoy_version: str | None = None
+    claimed_bytes: int = 0
+    repeats_at: int | None = None
 
     def partition(self, number: int) -> PartitionFacts | None:
         """The partition of that number, if there is one."""
@@ -164,7 +170,12 @@ def judge(facts: DiskFacts, *, named: bool) -> Verdict:
     if facts.size_bytes == 0:
         remedy = "Insert a medium, or name another target."
         return Verdict((), (codes.NO_MEDIUM.finding(f"{facts.path} holds no medium", remedy),))
-    against = (*_use_objections(facts), *_device_objections(facts, named=named), *_ventoy_objections(facts))
+    against = (
+        *_use_objections(facts),
+        *_device_objections(facts, named=named),
+        *_capacity_objections(facts),
+        *_ventoy_objections(facts),
+    )
     return Verdict(_supports(facts, named=named), against)
 
 
@@ -285,6 +296,20 @@ def _device_objections(facts: DiskFacts, *, named: bool) -> Iterator[Finding]:
         )
 
 
+def _capacity_objections(facts: DiskFacts) -> Iterator[Finding]:
+    if facts.claimed_bytes > facts.size_bytes:
+        yield codes.CUT_OFF.finding(
+            f"the partition table of {facts.path} is for {facts.claimed_bytes} bytes, "
+            f"but the drive reports {facts.size_bytes}",
+            "Use another stick; if this one is meant, install Ventoy on it anew.",
+        )
+    if facts.repeats_at is not None:
+        yield codes.FALSE_CAPACITY.finding(
+            f"{facts.path} reports {facts.size_bytes} bytes, but repeats itself after {facts.repeats_at}",
+            "Throw it away: it loses what is written behind that.",
+        )
+
+
 def _ventoy_objections(facts: DiskFacts) -> Iterator[Finding]:
     data, boot = facts.partition(1), facts.partition(2)
     faults = geometry_faults(data.extent if data else None, boot.extent if boot else None)
@@ -352,6 +377,8 @@ def _supports(facts: DiskFacts, *, named: bool) -> tuple[str, ...]:
         reasons.append(f"partition 2 is FAT with the label {BOOT_LABEL}")
     if facts.ventoy_mark:
         reasons.append("its first sector carries Ventoy's mark")
+    if facts.ventoy_version:
+        reasons.append(f"it holds Ventoy {facts.ventoy_version}")
     if facts.usb:
         reasons.append("it is on USB")
     elif facts.removable:

@@ -24,6 +24,7 @@ class ImageFacts:
         ventoy_mark: whether the first sector has Ventoy's bytes.
         data_fs_type: file system of partition 1 by blkid's name; empty for none, None if unread.
         boot_fs_type, boot_label: the same of partition 2, and its label.
+        ventoy_version: what partition 2 names; empty if it names none, None if it was not read.
     """
 
     path: str
@@ -35,6 +36,7 @@ class ImageFacts:
     data_fs_type: str | None = None
     boot_fs_type: str | None = None
     boot_label: str | None = None
+    ventoy_version: str | None = None
 
 
 def judge_image(facts: ImageFacts) -> Verdict:
@@ -71,4 +73,6 @@ def _supports(facts: ImageFacts) -> tuple[str, ...]:
         reasons.append(f"partition 2 is FAT with the label {BOOT_LABEL}")
     if facts.ventoy_mark:
         reasons.append("its first sector carries Ventoy's mark")
+    if facts.ventoy_version:
+        reasons.append(f"it holds Ventoy {facts.ventoy_version}")
     return tuple(reasons)

@@ -319,13 +319,29 @@ def read_layout(head: bytes, size_bytes: int) -> Layout | NoLayout:
     return Layout("gpt" if gpt else "mbr", sectors, first, second)
 
 
+def claimed_sectors(head: bytes) -> int:
+    """How many sectors a disk must have for its partition table to be true; 0 without a table that can be read."""
+    if len(head) < SECTOR or head[510:512] != b"\x55\xaa":
+        return 0
+    gpt = head[_MBR_ENTRIES_AT + 4] == _TYPE_PROTECTIVE and head[SECTOR : SECTOR + 8] == _GPT_SIGNATURE
+    if gpt and not isinstance(_read_gpt(head), str):
+        return int.from_bytes(head[SECTOR + 32 : SECTOR + 40], "little") + 1  # its copy is in the last sector
+    if gpt:
+        return 0
+    return max(_mbr_extent(head, index).end for index in range(4))
+
+
+def _mbr_extent(head: bytes, index: int) -> Extent:
+    return Extent(*struct.unpack_from("<II", head, _MBR_ENTRIES_AT + 16 * index + 8))
+
+
 _Pair = tuple[Extent | None, Extent | None]
 
 
 def _read_mbr(head: bytes) -> _Pair:
     def entry(index: int) -> Extent | None:
-        start, sectors = struct.unpack_from("<II", head, _MBR_ENTRIES_AT + 16 * index + 8)
-        return Extent(start, sectors) if sectors else None
+        extent = _mbr_extent(head, index)
+        return extent if extent.sectors else None
 
     return entry(0), entry(1)
 

@@ -10,6 +10,7 @@ from ventoy_kit.fleet.values import format_size
 from ventoy_kit.payload.model import Entry, Manifest
 from ventoy_kit.report import Finding, Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
+from ventoy_kit.stick.parts import part_path
 from ventoy_kit.stick.ventoy_text import CONFIG_PATH
 
 ADOPTED = "adopted: "
@@ -46,7 +47,8 @@ class Found:
     Attributes:
         manifest: what an earlier stage of this fleet recorded there, if anything.
         files: the files at the places that the wanted and the found manifest name, by path.
-        leftovers: temporary files of an interrupted stage, with their sizes; they go before anything is written.
+        leftovers: temporary files of an interrupted stage, with their sizes; they go before anything is written, except
+            the part of an image that is written on.
         others: files that the manifests of other fleets on the same stick name, with the fleet's name.
         config: bytes of ventoy.json, None if there is none.
         free: bytes that can be written.
@@ -173,6 +175,8 @@ def _step_for(entry: Entry, found: Found, owned: Entry | None, report: Report) -
         origin = ADOPTED + entry.origin if adopted and action is Action.KEEP else entry.origin
         return Step(action, entry.path, entry.size, entry.sha256, origin, why)
 
+    if there is None and part_path(entry.path, entry.sha256, TEMPORARY) in found.leftovers and _is_iso(entry):
+        return step(Action.WRITE, "begun by an interrupted run, goes on from there")
     if there is None:
         return step(Action.WRITE, "new" if owned is None else "missing")
     if there.size == entry.size and there.sha256 == entry.sha256:
@@ -196,6 +200,11 @@ def _step_for(entry: Entry, found: Found, owned: Entry | None, report: Report) -
             )
         )
     return step(Action.REPLACE, "other bytes")
+
+
+def _is_whole(entry: Entry, found: Found) -> bool:
+    there = found.files.get(entry.path)
+    return there is not None and there.size == entry.size and there.sha256 == entry.sha256
 
 
 def _is_iso(entry: Entry) -> bool:
@@ -227,9 +236,16 @@ def _removals(final: Manifest, owned: Mapping[str, Entry], found: Found, report:
             )
         else:
             gone.append(Step(Action.REMOVE, entry.path, there.size, None, entry.origin, _why_gone(entry)))
+    # The part of an image that is still to be written is no rubbish: writing goes on from there.
+    begun = {
+        part_path(e.path, e.sha256, TEMPORARY)
+        for e in final.entries
+        if _is_iso(e) and not _is_whole(e, found)
+    }
     left = [
         Step(Action.REMOVE, path, size, None, "temporary", "left by an interrupted run")
         for path, size in sorted(found.leftovers.items())
+        if path not in begun
     ]
     return gone + left
 

@@ -82,7 +82,7 @@ class Candidate:
         facts: of the directory, image or disk.
         filesystem: of the data partition by blkid's name; None for a directory.
         title: the target for people.
-        ventoy_version: of the Ventoy on it, such as `1.1.17`; None if it cannot be told, as for a directory.
+        ventoy_version: of the Ventoy on partition 2 (`1.1.17`); None where it could not be read or there is none.
     """
 
     target: Target
