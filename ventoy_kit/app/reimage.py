@@ -43,8 +43,7 @@ from ventoy_kit.stick.armed import Arming, Delivery, delivery_of, expiry, new_id
 from ventoy_kit.stick.reconcile import TEMPORARY
 from ventoy_kit.stick.target import Candidate
 from ventoy_kit.stick.ventoy_text import CONFIG_PATH, Obj, dump_config, parse_config
-
-OLDEST_VENTOY = (1, 1, 17)
+from ventoy_kit.stick.version import ARMING_VERSION, is_at_least
 
 SKEW = timedelta(minutes=10)
 """How far a machine's clock may be behind an arming (boot_overlay/arming.sh)."""
@@ -166,10 +165,9 @@ def _node_and_losses(fleet: Fleet, name: str, lose: Sequence[str]) -> Iterator[F
 def _ventoy(candidate: Candidate) -> Iterator[Finding]:
     """Whether the Ventoy on the target is one with which arming was tried."""
     version = candidate.ventoy_version
-    numbers = tuple(int(n) for n in (version or "").split(".") if n.isdigit())
     update = "Update Ventoy on the stick with its own tool; the files on it stay."
-    if version is not None and numbers:
-        if numbers < OLDEST_VENTOY:
+    if version and any(c.isdigit() for c in version):
+        if not is_at_least(version, ARMING_VERSION):
             yield codes.OLD_VENTOY.finding(f"{candidate.title} carries Ventoy {version}", update)
     elif candidate.target.kind == "device":
         yield codes.UNKNOWN_VENTOY.finding(f"which Ventoy is on {candidate.title} cannot be read", update)

@@ -70,8 +70,8 @@ INNER_SIZE = Rule(
 REFERENCE = Rule(
     "VK-F10",
     "What a service leans on is declared",
-    "`needs`, `backed_up_by` and `kept_by` name a service or a group, `observes` a node, too; `storage` names a disk or "
-    "a pool of the node. A name that several unrelated services have needs a `group`.",
+    "`needs`, `backed_up_by` and `kept_by` name a service or a group, `observes` a node, too; a pool has "
+    "disks. A name that several unrelated services have needs a `group`.",
 )
 CIRCLE = Rule(
     "VK-F11",

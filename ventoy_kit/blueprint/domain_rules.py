@@ -41,7 +41,7 @@ def _references(blueprint: Blueprint) -> Iterator[Violation]:
         if placed.service.backed_up_by is not None:
             yield from _reference(blueprint, placed.service.backed_up_by, (*placed.path, "backed_up_by"))
     for name, node in fleet.nodes.items():
-        yield from _storages(node, ("nodes", name))
+        yield from _pools(node, ("nodes", name))
         for guest_name, guest in node.guests.items():
             if guest.backed_up_by is not None:
                 path: Path = ("nodes", name, "guests", guest_name, "backed_up_by")
@@ -71,22 +71,7 @@ def _reference(blueprint: Blueprint, name: str, path: Path, also: str = "") -> I
         )
 
 
-def _storages(node: Node, at: Path) -> Iterator[Violation]:
-    places = [((*at, "services", n), s.storage) for n, s in node.services.items()]
-    for name, guest in node.guests.items():
-        here: Path = (*at, "guests", name)
-        places.append((here, guest.storage))
-        places += [((*here, "services", n), s.storage) for n, s in guest.services.items()]
-    known = dict.fromkeys([*node.disks, *(d.pool for d in node.disks.values() if d.pool)])
-    for path, storage in places:
-        if storage is not None and storage not in known:
-            yield Violation(
-                codes.REFERENCE,
-                (*path, "storage"),
-                f"this node has no disk or pool `{storage}`",
-                f"Known here: {', '.join(known)}.",
-                on_key=False,
-            )
+def _pools(node: Node, at: Path) -> Iterator[Violation]:
     for pool in node.pools:
         if all(d.pool != pool for d in node.disks.values()):
             yield Violation(
