@@ -95,6 +95,7 @@ def _as_data(facts: IsoFacts) -> dict[str, object]:
         "automated": facts.automated,
         "medium": facts.medium,
         "stand_in": facts.stand_in,
+        "origin": "assembled" if facts.assembled else None,
         "menus": [m.path for m in facts.menus],
     }
 
@@ -109,5 +110,10 @@ def _rows(facts: IsoFacts) -> list[tuple[str, str]]:
         ("size", format_size(facts.size)),
         ("boots with", ", ".join(sorted(facts.boot)) or "nothing found"),
         ("installs unattended", "yes" if facts.automated else "no"),
+        *(
+            [("origin", "assembled by ventoy-kit from a package, by its own account")]
+            if facts.assembled
+            else []
+        ),
         ("boot menus", ", ".join(m.path for m in facts.menus) or "none found"),
     ]

@@ -106,6 +106,9 @@ class Prover:
         release = entry.release_of(file.name)
         if release is None:
             return self._unproved(file, f"its name is not the vendor's ({entry.file})", path)
+        if entry.apt is not None:
+            why = "it was assembled by ventoy-kit, and no signature covers the whole; fleet.lock pins it where it was made"
+            return self._unproved(file, why, path)
         location = entry.locations(release)[0]
         content = self._beside(file, location.checksums)
         report = Report()

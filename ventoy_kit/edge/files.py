@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -203,6 +204,20 @@ def remove_file(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise storage_error("remove", path, error) from error
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with everything in it; nothing if it is not there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise storage_error("remove", folder, error) from error
 
 
 def listing(root: Path) -> tuple[tuple[str, int], ...]:

@@ -26,6 +26,7 @@ class Want:
         request: `latest`, a series or an exact release.
         trust: what must prove it.
         locked: what the lock says of it, whether that still fits or not.
+        mirror: the fleet's mirror of Debian, or None.
     """
 
     image: str
@@ -34,6 +35,7 @@ class Want:
     request: str
     trust: Trust
     locked: LockEntry | None
+    mirror: str | None = None
 
     @property
     def path(self) -> Path:
@@ -57,7 +59,9 @@ class Want:
             return f"{locked.release} is locked"
         if not self.entry.is_exact(locked.release) or locked.file != self.entry.image_name(locked.release):
             return f"{locked.file} is locked, which the catalog does not know"
-        if locked.verified == "none" or not locked.urls:
+        if (locked.origin == "assembled") != (self.entry.apt is not None):
+            return f"it is locked as {locked.origin}, which it is not any more in the catalog"
+        if locked.verified == "none" or not (locked.urls or self.entry.apt):
             return "it is locked as a local file"
         if self.trust == "signature" and locked.verified != "signature":
             return "its checksum alone was verified when it was locked"
@@ -95,7 +99,8 @@ def wanted(fleet: Fleet, catalog: Mapping[str, CatalogEntry], lock: Lock) -> tup
                 )
             )
             continue
-        found.append(Want(name, entry_id, entry, image.release, image.trust, lock.images.get(name)))
+        locked, mirror = lock.images.get(name), fleet.defaults.debian_mirror
+        found.append(Want(name, entry_id, entry, image.release, image.trust, locked, mirror))
     return tuple(found), report
 
 
@@ -109,4 +114,6 @@ def origin_of(entry: LockEntry) -> str:
     proof = f"signature of {entry.signer}" if entry.signer is not None else "checksum only"
     if entry.origin == "unpacked":
         return f"unpacked from {entry.inputs[0].file} of the vendor, {proof}"
+    if entry.origin == "assembled":
+        return f"assembled here from {entry.inputs[0].file}, {proof}"
     return f"{entry.origin}, {proof}"
