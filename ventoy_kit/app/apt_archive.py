@@ -74,10 +74,17 @@ class AptArchive:
         return tuple(found), report
 
     @contextlib.contextmanager
-    def index(self, want: Want, series: str) -> Iterator[tuple[Index | None, Report]]:
+    def index(
+        self, want: Want, series: str, release: str | None = None
+    ) -> Iterator[tuple[Index | None, Report]]:
         """Fetch and prove what an archive offers of one series; the root is this run's alone until the block ends.
 
         What was received of a package stays for the next run if a MachineError breaks the block off.
+
+        Args:
+            want: the image.
+            series: one of its entry.
+            release: go on to further archives until one offers this; if none does, the last one's index counts.
 
         Raises:
             MachineError: no archive could be reached.
@@ -87,7 +94,7 @@ class AptArchive:
         with self.cache.part(f"apt {wanted.suite} {wanted.package}"):
             root = edge.AptRoot(self.host.process, self.cache.root / "apt" / f"{wanted.suite}-{series}")
             make_folder(root.folder)
-            yield self._ask(want, source, series, root)
+            yield self._ask(want, series, root, release)
             root.remove()
 
     def fetch(self, index: Index, offer: Offer, progress: Progress, path: Path) -> tuple[bool, Report]:
@@ -133,8 +140,9 @@ class AptArchive:
         return not report.has_errors, report
 
     def _ask(
-        self, want: Want, source: AptSource, series: str, root: edge.AptRoot
+        self, want: Want, series: str, root: edge.AptRoot, release: str | None
     ) -> tuple[Index | None, Report]:
+        source = _source(want)
         keys = tuple(self.certificates.at_hand(want.entry).values())
         if not keys:
             pinned = ", ".join(key.fingerprint for key in want.entry.keys)
@@ -152,27 +160,35 @@ class AptArchive:
         configuration = apt.configuration(
             root.folder, edge.host_configuration(self.host.process), sandboxed=sandboxed
         )
-        gone: list[str] = []
-        failed: list[str] = []
+        reasons: list[str] = []
+        failed = False
+        index: Index | None = None
         for archive in archives:
             root.prepare(configuration, apt.sources_list(archive, suite, source.component), keys)
             code, output = root.update(self.check)
             answer = apt.answer_of(code, output)
             if answer == "done":
-                return self._proved(want, source, series, root)
+                index, report = self._proved(want, source, series, root)
+                if index is None or release is None or release in index.offers:
+                    return index, report
+                continue
             if answer == "refused":
                 return None, Report([_unbelieved(answer, output, f"the index of {suite}", want.path)])
-            (gone if answer == "gone" else failed).append(apt.reason_of(output))
+            reasons.append(apt.reason_of(output))
+            failed = failed or answer == "failed"
+        if index is not None:
+            return index, Report()
+        told = f"the index of {suite}: {'; '.join(reasons)}"
         if failed:
-            raise MachineError(
-                f"apt cannot fetch the index of {suite}: {'; '.join(failed)}", "Run the command again."
-            )
-        return None, Report([_unbelieved("gone", "\n".join(f"E: {g}" for g in gone), suite, want.path)])
+            raise MachineError(f"apt cannot fetch {told}", "Run the command again.")
+        return None, Report(
+            [apt_codes.NO_PACKAGE.finding(f"apt does not find {told}", _ANOTHER, path=want.path)]
+        )
 
     def _archives(self, want: Want, source: AptSource) -> tuple[str, ...]:
         listing = edge.host_listing(self.host.process, apt.LISTING_FORMAT) if source.host else ""
         fleet = [want.mirror] if want.mirror is not None and apt.is_archive(want.mirror) else []
-        return apt.in_order(apt.host_archives(listing, source), [*fleet, *source.mirrors])
+        return apt.in_order(apt.host_archives(listing, source), [*source.mirrors, *fleet])
 
     def _proved(
         self, want: Want, source: AptSource, series: str, root: edge.AptRoot

@@ -25,7 +25,7 @@ from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.fleet.values import format_size
 from ventoy_kit.gather.wanted import Want, origin_of
 from ventoy_kit.images import fetch_codes
-from ventoy_kit.images.lock import Change, Lock, changes
+from ventoy_kit.images.lock import Change, Lock, LockInput, changes
 from ventoy_kit.report import Finding, Report
 
 PATIENCE = Patience()
@@ -265,5 +265,9 @@ def change_lines(change: Change) -> tuple[str, ...]:
 
 def _plain(value: object) -> str:
     if isinstance(value, tuple | list):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(map(_plain, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{digest} with {tools}" for tools, digest in sorted(value.items())) or "none"
+    if isinstance(value, LockInput):
+        return f"{value.file}, SHA-256 {value.sha256}"
     return "none" if value is None else str(value)

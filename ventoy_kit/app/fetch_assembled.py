@@ -67,7 +67,7 @@ class AssembledFetcher:
             )
             return refused(want, Report([finding]))
         series = self._series(want, pinned.release)
-        with self.archive.index(want, series) as (index, problems):
+        with self.archive.index(want, series, pinned.release) as (index, problems):
             if index is None:
                 return refused(want, problems)
             offer, given = index.offers.get(pinned.release), pinned.inputs[0]

@@ -115,5 +115,5 @@ def origin_of(entry: LockEntry) -> str:
     if entry.origin == "unpacked":
         return f"unpacked from {entry.inputs[0].file} of the vendor, {proof}"
     if entry.origin == "assembled":
-        return f"assembled here from {entry.inputs[0].file}, {proof}"
+        return f"assembled by ventoy-kit from {entry.inputs[0].file}, {proof}"
     return f"{entry.origin}, {proof}"
