@@ -126,7 +126,7 @@ def layout(series: str, package: str, version: str, sha256: str) -> Layout:
     mark = f".disk/{sha256[:32]}"
     stub = (
         f"search --no-floppy --set=root --file /{mark}\n"
-        "set prefix=($root)/boot/grub\nconfigfile ($root)/boot/grub/grub.cfg\n"
+        "set prefix=($root)/boot/grub\nsource ($root)/boot/grub/grub.cfg\n"
     )
     return Layout(
         volume_id=f"Debian {series} netboot amd64",
