@@ -24,6 +24,7 @@ NOT_RUN = {
     "docs/how-to.md": [
         "needs the network",
         "needs the network",
+        "needs root and the network",
         "needs root and loop devices",
         "needs a stick",
     ],

@@ -226,7 +226,7 @@ def _other_result(job: _Job, known: str, actual: str) -> Finding:
 def toolchain(host: Host, want: Want) -> tuple[str | None, Report]:
     """The name of this machine's tools, or what is missing (VK-J70)."""
     missing = {package for tool, package in netboot.TOOLS.items() if not machine.has_program(tool)}
-    if not exists(Path(netboot.GRUB_MODULES)):
+    if not exists(Path(netboot.GRUB_MODULES) / "boot_hybrid.img"):
         missing.add("grub-pc-bin")
     if not missing:
         versions = []
