@@ -240,6 +240,10 @@ class TestRefused:
             in refused("VK-J76")
         )
 
+    def test_a_package_above_the_limit(self, archive, fleet, refused):
+        archive.describe(fleet / "catalog", max_size="1 KiB")
+        assert "the catalog allows 1,024" in refused("VK-J76")
+
     def test_no_certificate_of_the_keys(self, archive, fleet, refused):
         for file in (fleet / "catalog/keys").iterdir():
             file.unlink()
@@ -255,6 +259,13 @@ class TestRefused:
         ran = cli.json("fetch")
         assert errors(ran) == ["VK-J70"]
         assert told in ran.envelope["findings"][0]["remedy"]
+
+    def test_asking_for_newer_releases_on_a_machine_without_apt(self, fleet, cli, monkeypatch):
+        cli.json("fetch").result  # noqa: B018 - it must succeed
+        there = machine.has_program
+        monkeypatch.setattr(machine, "has_program", lambda name: not name.startswith("apt-") and there(name))
+        assert cli.json("check").code == 0
+        assert errors(cli.json("check", "--online")) == ["VK-J70"]
 
     def test_a_series_that_is_not_there(self, fleet, cli):
         file = fleet / "fleet.yaml"

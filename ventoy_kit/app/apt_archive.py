@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from ventoy_kit.app.certificates import Certificates
 from ventoy_kit.app.host import Host
 from ventoy_kit.edge import apt as edge
+from ventoy_kit.edge import machine
 from ventoy_kit.edge.cache import Cache, digest_of
 from ventoy_kit.edge.files import make_folder
 from ventoy_kit.edge.openpgp import read_certificate, read_signatures
@@ -21,6 +22,7 @@ from ventoy_kit.images.catalog import is_release
 from ventoy_kit.ports import Progress
 from ventoy_kit.report import Finding, Path, Report, Rule
 
+_NEEDED = {"apt-get": "apt", "apt-config": "apt"}
 _ANOTHER = "Name another archive under `mirrors` of the catalog entry, or as the fleet's `debian_mirror`."
 _NOT_BELIEVED = (
     "Do not use this archive; find out who changed it: the mirror, a proxy on the way, or somebody else."
@@ -92,7 +94,9 @@ class AptArchive:
         source = _source(want)
         wanted = source.series[series]
         with self.cache.part(f"apt {wanted.suite} {wanted.package}"):
-            root = edge.AptRoot(self.host.process, self.cache.root / "apt" / f"{wanted.suite}-{series}")
+            root = edge.AptRoot(
+                self.host.process, self.cache.root / "apt" / f"{wanted.suite}-{wanted.package}"
+            )
             make_folder(root.folder)
             yield self._ask(want, series, root, release)
             root.remove()
@@ -143,6 +147,9 @@ class AptArchive:
         self, want: Want, series: str, root: edge.AptRoot, release: str | None
     ) -> tuple[Index | None, Report]:
         source = _source(want)
+        missing = {package for tool, package in _NEEDED.items() if not machine.has_program(tool)}
+        if missing:
+            return None, Report([lacking(want, missing)])
         keys = tuple(self.certificates.at_hand(want.entry).values())
         if not keys:
             pinned = ", ".join(key.fingerprint for key in want.entry.keys)
@@ -230,6 +237,20 @@ class AptArchive:
             remedy = "Ask for another series, or correct the catalog entry."
             return None, Report([apt_codes.NO_PACKAGE.finding(message, remedy, path=want.path)])
         return Index(root, wanted, fitting, accepted), Report()
+
+
+def lacking(want: Want, packages: Collection[str]) -> Finding:
+    """The finding (VK-J70) that packages with the needed programs are not installed."""
+    listed = " ".join(sorted(packages))
+    debian = machine.has_program("dpkg")
+    return apt_codes.NO_TOOLS.finding(
+        f"{want.entry.title} is fetched by apt and assembled here, and this machine lacks {listed}"
+        + ("" if debian else "; it is no Debian system"),
+        f"Run `apt install {listed}` as root."
+        if debian
+        else "Fetch on a Debian or Ubuntu machine with the same cache, or use the image `debian`, which needs no apt.",
+        path=want.path,
+    )
 
 
 def _source(want: Want) -> AptSource:

@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ventoy_kit.app.apt_archive import AptArchive, Index
+from ventoy_kit.app.apt_archive import AptArchive, Index, lacking
 from ventoy_kit.app.fetch_image import Got, agrees, refused
 from ventoy_kit.app.host import Host
 from ventoy_kit.edge import machine
@@ -125,6 +125,13 @@ class AssembledFetcher:
         if job.locked is not None and known is not None and there is not None:
             made = Digests(there.stat().st_size, known)
             return Got(want.image, job.locked, there, "cache", Report(), made)
+        if offer.size > want.entry.max_size:
+            finding = apt_codes.BAD_PACKAGE.finding(
+                f"{offer.file} has {offer.size:,} bytes; the catalog allows {want.entry.max_size:,}",
+                "Correct `max_size` in the catalog entry, if the package has really grown.",
+                path=want.path,
+            )
+            return refused(want, Report([finding]))
         fetched, report = self.archive.fetch(job.index, offer, progress, want.path)
         deb = job.index.root.package_file(offer.file)
         if not fetched or deb is None:
@@ -239,14 +246,4 @@ def toolchain(host: Host, want: Want) -> tuple[str | None, Report]:
                 versions.append((name, version))
         if not missing:
             return netboot.toolchain(versions), Report()
-    packages = " ".join(sorted(missing))
-    debian = machine.has_program("dpkg")
-    finding = apt_codes.NO_TOOLS.finding(
-        f"{want.entry.title} is fetched by apt and assembled here, and this machine lacks {packages}"
-        + ("" if debian else "; it is no Debian system"),
-        f"Run `apt install {packages}` as root."
-        if debian
-        else "Fetch on a Debian or Ubuntu machine with the same cache, or use the image `debian`, which needs no apt.",
-        path=want.path,
-    )
-    return None, Report([finding])
+    return None, Report([lacking(want, missing)])

@@ -83,7 +83,7 @@ class AptRoot:
         return found[0] if len(found) == 1 else None
 
     def package_file(self, name: str) -> Path | None:
-        """A package that was fetched, by its file's name in the archive; apt escapes colons in names."""
+        """A package that was fetched, by its file's name in the archive; None if it is not there under that name."""
         path = self.folder / "debs" / name
         return path if path.is_file() and not path.is_symlink() else None
 

@@ -43,7 +43,7 @@ BAD_PACKAGE = Rule(
     "VK-J76",
     "A package holds what the recipe needs",
     "The recipe takes certain files out of the package and puts them into the ISO. A package without one of them is built "
-    "otherwise than those that the recipe was tried with.",
+    "otherwise than those that the recipe was tried with; so is one above the catalog's `max_size`.",
 )
 NO_KEYS = Rule(
     "VK-J77",
