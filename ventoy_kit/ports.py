@@ -5,7 +5,7 @@ Nothing here decides anything and nothing here imports more than models.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,13 @@ class FedProcess(Protocol):
 
     def run(self, argv: Sequence[str], *, timeout: float, input: str | None = None) -> tuple[int, str, str]:  # noqa: A002
         """Exit code, stdout, stderr. `input` is standard input. Raises as `Process` does."""
+
+
+class WatchedProcess(Process, Protocol):
+    """Starts programs that take long, too."""
+
+    def watch(self, argv: Sequence[str], *, timeout: float, tick: Callable[[], None]) -> tuple[int, str, str]:
+        """As `run`, and calls `tick` several times a second; what that raises ends the program and comes out."""
 
 
 class Environment(Protocol):

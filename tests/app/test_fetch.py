@@ -643,7 +643,7 @@ class TestVerify:
         cli("fetch")
         entry = cli.json("image", "list").result["images"]["proxmox-ve"]
         assert entry["locked"] == {
-            "proxmox-ve": {"release": "9.1-1", "verified": "signature", "cached": True}
+            "proxmox-ve": {"release": "9.1-1", "verified": "signature", "origin": "vendor", "cached": True}
         }
         shutil.rmtree(cache)
         assert "not in the cache" in cli("image", "list").out

@@ -25,6 +25,7 @@ NOT_RUN = {
         "needs the node",
         "needs the network",
         "needs the network",
+        "needs root and the network",
         "needs root and loop devices",
         "needs a stick",
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ventoy_kit.edge.process import SystemProcess, search_path
-from ventoy_kit.errors import MachineError, MissingToolError
+from ventoy_kit.errors import InterruptedRunError, MachineError, MissingToolError
 
 PROCESS = SystemProcess({"mkfs.nothing": "nothing-utils"})
 
@@ -76,3 +76,31 @@ def test_programs_of_the_administrator_are_found_without_their_path(monkeypatch)
     monkeypatch.setenv("PATH", "/usr/local/bin")
     assert search_path().split(os.pathsep) == ["/usr/local/bin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]
     assert PROCESS.run(["true"], timeout=10)[0] == 0
+
+
+def test_a_watched_program_is_looked_at_while_it_runs():
+    seen: list[float] = []
+    told = PROCESS.watch(
+        ["sh", "-c", "echo out; sleep 1; echo err >&2; exit 3"],
+        timeout=10,
+        tick=lambda: seen.append(time.monotonic()),
+    )
+    assert told == (3, "out\n", "err\n")
+    assert len(seen) >= 2
+
+
+def test_what_a_watcher_raises_kills_the_program_and_its_children(tmp_path):
+    def stop() -> None:
+        raise InterruptedRunError("stop")
+
+    start = time.monotonic()
+    with pytest.raises(InterruptedRunError):
+        PROCESS.watch(["sh", "-c", f"(sleep 2; touch {tmp_path}/late) & sleep 60"], timeout=60, tick=stop)
+    assert time.monotonic() - start < 2
+    time.sleep(2.2)
+    assert not Path(tmp_path, "late").exists()
+
+
+def test_a_watched_program_has_a_deadline():
+    with pytest.raises(MachineError, match=r"sleep did not end within 0\.6 seconds"):
+        PROCESS.watch(["sleep", "60"], timeout=0.6, tick=lambda: None)

@@ -28,8 +28,8 @@ def shipped() -> Mapping[str, CatalogEntry]:
 
 def test_the_shipped_catalog_holds_what_is_promised() -> None:
     assert list(shipped()) == [
-        "clonezilla-live", "debian", "debian-dvd", "gparted-live", "memtest86plus", "proxmox-backup-server", "proxmox-ve",
-        "supergrub2disk", "systemrescue",
+        "clonezilla-live", "debian", "debian-dvd", "debian-netboot", "gparted-live", "memtest86plus",
+        "proxmox-backup-server", "proxmox-ve", "supergrub2disk", "systemrescue",
     ]  # fmt: skip
 
 
@@ -170,7 +170,7 @@ KEY = raw_entry()["keys"][0]
         ({"keys": [KEY | {"fingerprint": FINGERPRINT[-16:]}]}, "VK-S04", "is not a full fingerprint"),
         ({"keys": [KEY | {"fingerprint": FINGERPRINT.lower()}]}, "VK-S04", "is not a full fingerprint"),
         ({"keys": [KEY, KEY]}, "VK-S04", "pinned twice"),
-        ({"keys": [KEY | {"file": f"keys/{FINGERPRINT}.asc"}]}, "VK-S04", "lies beside the catalog or is fetched"),
+        ({"keys": [KEY | {"file": f"keys/{FINGERPRINT}.asc"}]}, "VK-S04", "lies beside the catalog, is fetched, or"),
         ({"keys": [KEY | {"url": None, "file": f"keys/{'A' * 40}.asc"}]}, "VK-S04", "not named for its fingerprint"),
         ({"checksums": None}, "VK-S04", "a signature covers checksums that are not there"),
         ({"colour": "red"}, "VK-S01", "`colour` is not a key"),

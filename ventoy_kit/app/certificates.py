@@ -36,7 +36,7 @@ class Certificates:
             data = self.shipped.get(key.file.removeprefix("keys/"))
         else:
             try:
-                data = self.files.read(self._kept(key))
+                data = self.files.read(self._kept(key) if key.keyring is None else Path(key.keyring))
             except OSError:
                 data = None
         return None if data is None else _matching(key, data)[0]

@@ -130,7 +130,7 @@ def _blocks(workspace: Workspace, fleet: Fleet) -> list[Block]:
         (
             name,
             f"{facts.title} {facts.release or ''}".strip(),
-            "stand-in, cannot boot" if facts.stand_in else "",
+            "stand-in, cannot boot" if facts.stand_in else "assembled" if facts.assembled else "",
         )
         for name, facts in sorted(workspace.isos.items())
     ) + tuple(

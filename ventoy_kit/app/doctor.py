@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ventoy_kit.app.host import PACKAGES
 from ventoy_kit.app.outcome import Next, Outcome, Table
 from ventoy_kit.edge import machine
+from ventoy_kit.images.netboot import TOOLS
 from ventoy_kit.report import Report
 
 
@@ -22,6 +23,8 @@ class Check:
     fix: str = ""
 
 
+_ASSEMBLING = "assemble an image of Debian's archive (`source: apt`)"
+
 PROGRAMS = {
     "blkid": "tell what is on a stick's partitions",
     "losetup": "stage onto a disk image file",
@@ -32,6 +35,7 @@ PROGRAMS = {
     "mkfs.exfat": "make a disk image file (`stage FILE --create SIZE`)",
     "mkfs.fat": "make a disk image file (`stage FILE --create SIZE`)",
     "ssh": "look at a node's firmware (`bios check`)",
+    **dict.fromkeys(TOOLS, _ASSEMBLING),
 }
 
 MODULES = {

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ventoy_kit.app import codes
+from ventoy_kit.app.apt_archive import AptArchive
 from ventoy_kit.app.certificates import Certificates
+from ventoy_kit.app.fetch_assembled import AssembledFetcher
 from ventoy_kit.app.fetch_image import Got, ImageFetcher
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.lockfile import load_lock, lock_path, save_lock
@@ -23,7 +25,7 @@ from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.fleet.values import format_size
 from ventoy_kit.gather.wanted import Want, origin_of
 from ventoy_kit.images import fetch_codes
-from ventoy_kit.images.lock import Change, Lock, changes
+from ventoy_kit.images.lock import Change, Lock, LockInput, changes
 from ventoy_kit.images.recognise import release_of
 from ventoy_kit.report import Finding, Report
 
@@ -111,7 +113,16 @@ def fetch_images(
     with Downloader(PATIENCE) as downloader:
         vendor = Vendor(downloader, certificates(workspace, host))
         fetcher = ImageFetcher(host, cache, downloader, vendor)
-        jobs = [functools.partial(fetcher.fetch, want, updating=want.image in update) for want in wants]
+        archive = AptArchive(host, cache, vendor.certificates, downloader.check)
+        assembler = AssembledFetcher(host, cache, archive)
+        jobs = [
+            functools.partial(
+                fetcher.fetch if want.entry.apt is None else assembler.fetch,
+                want,
+                updating=want.image in update,
+            )
+            for want in wants
+        ]
         results = downloader.download_all(jobs)
         report = _certificates_of_local_files(workspace, vendor)
     failed: list[MachineError] = []
@@ -199,16 +210,17 @@ def _located(workspace: Workspace, report: Report) -> Report:
 
 
 def _there(workspace: Workspace, want: Want) -> Got:
-    return Got(want.image, want.pinned, workspace.images.files[want.image], "cache", Report())
+    entry = workspace.images.pinned[want.image]
+    return Got(want.image, entry, workspace.images.files[want.image], "cache", Report())
 
 
 def _result(done: Fetched, difference: Sequence[Change]) -> dict[str, Any]:
     return {
         "images": {
-            g.image: g.entry.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+            g.image: g.shown.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
             | {"path": str(g.path), "source": g.source}
             for g in done.got
-            if g.entry is not None
+            if g.shown is not None
         },
         "changes": {
             c.image: {
@@ -225,14 +237,14 @@ def _blocks(file: Path, done: Fetched, difference: Sequence[Change]) -> list[Blo
     rows = tuple(
         (
             g.image,
-            g.entry.release,
-            g.entry.file,
-            format_size(g.entry.size),
-            origin_of(g.entry),
+            g.shown.release,
+            g.shown.file,
+            format_size(g.shown.size),
+            origin_of(g.shown),
             "was in the cache" if g.source == "cache" else "fetched",
         )
         for g in done.got
-        if g.entry is not None
+        if g.shown is not None
     )
     told = tuple(line for change in difference for line in change_lines(change))
     option = "" if file.name == "fleet.yaml" else f" --fleet {file}"
@@ -257,5 +269,9 @@ def change_lines(change: Change) -> tuple[str, ...]:
 
 def _plain(value: object) -> str:
     if isinstance(value, tuple | list):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(map(_plain, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{digest} with {tools}" for tools, digest in sorted(value.items())) or "none"
+    if isinstance(value, LockInput):
+        return f"{value.file}, SHA-256 {value.sha256}"
     return "none" if value is None else str(value)

@@ -46,6 +46,7 @@ class Got:
         path: where it lies in the cache.
         source: whether it was there already.
         report: why it was refused, or warnings.
+        made: the file at `path`, where the entry knows several, one per toolchain.
     """
 
     image: str
@@ -53,6 +54,12 @@ class Got:
     path: Path | None
     source: Source
     report: Report
+    made: Digests | None = None
+
+    @property
+    def shown(self) -> LockEntry | None:
+        """The entry with digest and size of the file at `path`."""
+        return self.entry if self.entry is None or self.made is None else self.entry.as_made(self.made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +99,19 @@ class ImageFetcher:
                 return Got(want.image, pinned, there, "cache", Report())
             download = pinned.download
             if download is None:
-                raise ValueError(f"{want.image} is locked as assembled")
+                raise ValueError(
+                    f"{want.image} is locked as assembled, but its catalog entry names no package"
+                )
 
             def check(received: Digests) -> Report:
                 return judge_locked(want.image, received, download, path=want.path)
 
             report = self._receive(want, pinned.urls, part, check, progress=progress, expected=download.size)
             if report.has_errors:
-                return _refused(want, report)
+                return refused(want, report)
             path, found = self._publish_locked(want, pinned, part)
             report.extend(found)
-            return (
-                _refused(want, report) if path is None else Got(want.image, pinned, path, "network", report)
-            )
+            return refused(want, report) if path is None else Got(want.image, pinned, path, "network", report)
 
     def _publish_locked(self, want: Want, pinned: LockEntry, part: Path) -> tuple[Path | None, Report]:
         if pinned.origin == "vendor":
@@ -126,18 +133,18 @@ class ImageFetcher:
         if choice is not None:
             report.extend(want.unfit(choice.release))
         if choice is None or report.has_errors:
-            return _refused(want, report)
+            return refused(want, report)
         locked = want.locked if want.locked is not None and want.locked.catalog == want.entry_id else None
         offer = _Offer(want, choice.release, locked, updating)
         proof, report = self.vendor.proof(want, choice.release)
         if proof is None:
-            return _refused(want, report)
+            return refused(want, report)
         certificates, told = self.vendor.certificates_of(want.entry, want.path)
         usable = tuple(certificates.values())
         report = self._early(offer, proof, usable)
         if report.has_errors:
             report.extend(told)
-            return _refused(want, report)
+            return refused(want, report)
         return self._take(offer, proof, usable)
 
     def _early(self, offer: _Offer, proof: Proof, certificates: tuple[bytes, ...]) -> Report:
@@ -186,7 +193,7 @@ class ImageFetcher:
                     want, ordered, part, check, progress=progress, sha512=_needs_sha512(proof)
                 )
             if report.has_errors or received is None:
-                return _refused(want, report)
+                return refused(want, report)
             return self._finish(offer, verdicts[-1], received, (there, part, urls), report)
 
     def _at_hand(self, offer: _Offer, proof: Proof) -> tuple[Path | None, Digests | None]:
@@ -261,7 +268,7 @@ class ImageFetcher:
                     image = unpacked
                 self.cache.discard(part)
         if path is None:
-            return _refused(want, report)
+            return refused(want, report)
         entry = _entry(offer, verdict, received, image, urls)
         return Got(want.image, entry, path, "network" if there is None else "cache", report)
 
@@ -273,7 +280,7 @@ class ImageFetcher:
         facts, found = inspect_iso(there or part, want.path, files=self.host.files, reader=self.host.isos)
         report = Report([replace(f, message=f.message.replace(str(there or part), name)) for f in found])
         if facts is not None:
-            report.extend(_agrees(offer, facts))
+            report.extend(agrees(want, offer.release, facts))
         if facts is None or report.has_errors:
             if there is None:
                 self.cache.discard(part)
@@ -341,7 +348,8 @@ class _Offer:
     updating: bool
 
 
-def _refused(want: Want, report: Report) -> Got:
+def refused(want: Want, report: Report) -> Got:
+    """The answer for an image that is not to be used."""
     return Got(want.image, None, None, "network", report)
 
 
@@ -349,9 +357,9 @@ def _needs_sha512(proof: Proof) -> bool:
     return proof.sums is not None and proof.sums.algorithm == "sha512"
 
 
-def _agrees(offer: _Offer, facts: IsoFacts) -> Report:
+def agrees(want: Want, release: str, facts: IsoFacts) -> Report:
     """Compare what the image says of itself with what was fetched: a signature does not cover a file's name."""
-    want, report = offer.want, Report()
+    report = Report()
     wanted = want.entry.product
     if wanted is not None and facts.product != wanted:
         report.add(
@@ -363,7 +371,7 @@ def _agrees(offer: _Offer, facts: IsoFacts) -> Report:
         )
     if wanted is not None:
         told = "-".join(part for part in (facts.release, facts.build) if part) or None
-        report.extend(judge_release(want.entry.title, offer.release, told, path=want.path))
+        report.extend(judge_release(want.entry.title, release, told, path=want.path))
     return report
 
 

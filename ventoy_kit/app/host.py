@@ -14,9 +14,18 @@ from ventoy_kit.edge.iso import PycdlibIsoReader
 from ventoy_kit.edge.machine import OsEnvironment, random_hex, utc_now
 from ventoy_kit.edge.process import SystemProcess
 from ventoy_kit.edge.shipped import data_root
-from ventoy_kit.ports import Environment, FedProcess, Files, IsoReader, Process, Progress, ProgressBoard
+from ventoy_kit.images import netboot
+from ventoy_kit.ports import (
+    Environment,
+    FedProcess,
+    Files,
+    IsoReader,
+    Progress,
+    ProgressBoard,
+    WatchedProcess,
+)
 
-PACKAGES = mounts.PACKAGES | disk_image.PACKAGES | {"ssh": "openssh-client"}
+PACKAGES = mounts.PACKAGES | disk_image.PACKAGES | dict(netboot.TOOLS) | {"ssh": "openssh-client"}
 """The Debian package of each program that a command may need."""
 
 
@@ -43,7 +52,7 @@ class Host:
 
     files: Files = field(default_factory=HostFiles)
     isos: IsoReader = field(default_factory=PycdlibIsoReader)
-    process: Process = field(default_factory=lambda: SystemProcess(PACKAGES))
+    process: WatchedProcess = field(default_factory=lambda: SystemProcess(PACKAGES))
     fed_process: FedProcess = field(default_factory=lambda: SystemProcess(PACKAGES))
     environment: Environment = field(default_factory=OsEnvironment)
     progress: Progress = field(default_factory=_Silent)

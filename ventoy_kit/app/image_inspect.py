@@ -93,6 +93,7 @@ def _as_data(facts: IsoFacts) -> dict[str, object]:
         "automated": facts.automated,
         "medium": facts.medium,
         "stand_in": facts.stand_in,
+        "origin": "assembled" if facts.assembled else None,
         "menus": [m.path for m in facts.menus],
     }
 
@@ -107,6 +108,11 @@ def _rows(facts: IsoFacts, known: Recognised | None, added: Sequence[Added]) -> 
         ("size", format_size(facts.size)),
         ("boots with", ", ".join(sorted(facts.boot)) or "nothing found"),
         ("installs unattended", "yes" if facts.automated else "no"),
+        *(
+            [("origin", "assembled by ventoy-kit from a package, by its own account")]
+            if facts.assembled
+            else []
+        ),
         ("boot menus", ", ".join(m.path for m in facts.menus) or "none found"),
         ("in the catalog", f"{known.image} {known.release or ''}".rstrip() if known else "no"),
         ("put in by others", ", ".join(one.path for one in added) or "nothing found"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from ventoy_kit.app.host import Host
@@ -27,13 +28,19 @@ def image_list(file: Path, host: Host) -> Outcome:
         name: {
             "title": entry.title,
             "kind": entry.kind,
+            "source": entry.source,
             "trust": trust_of(entry),
             "signers": [{"fingerprint": k.fingerprint, "name": k.name} for k in entry.keys],
             "automated": entry.automated.since if entry.automated else None,
             "homepage": entry.homepage,
             "notes": list(entry.notes),
             "locked": {
-                image: {"release": e.release, "verified": e.verified, "cached": e.sha256 in there}
+                image: {
+                    "release": e.release,
+                    "verified": e.verified,
+                    "origin": e.origin,
+                    "cached": _is_there(e, there),
+                }
                 for image, e in _locked(lock, name)
             },
         }
@@ -48,7 +55,7 @@ def image_list(file: Path, host: Host) -> Outcome:
             if entry.automated
             else ("no" if entry.kind == "installer" else "no, for rescue"),
             ", ".join(
-                f"{e.release}{'' if e.sha256 in there else ' (not in the cache)'}"
+                f"{e.release}{', assembled' if e.origin == 'assembled' else ''}{'' if _is_there(e, there) else ' (not in the cache)'}"
                 for _, e in _locked(lock, name)
             ),
         )
@@ -70,7 +77,11 @@ def image_list(file: Path, host: Host) -> Outcome:
 
 def trust_of(entry: CatalogEntry) -> str:
     """What proves an image: the word that the fleet file uses."""
-    return "signature" if entry.signatures else "checksum"
+    return "signature" if entry.signatures or entry.apt is not None else "checksum"
+
+
+def _is_there(entry: LockEntry, there: Collection[str]) -> bool:
+    return any(sha256 in there for sha256 in entry.results)
 
 
 def _locked(lock: Lock, catalog_id: str) -> list[tuple[str, LockEntry]]:

@@ -15,6 +15,7 @@ from ventoy_kit.edge.stick_files import StickFolder
 from ventoy_kit.edge.targets import OpenStick, examine_target, open_stick
 from ventoy_kit.gather.wanted import origin_of
 from ventoy_kit.images import fetch_codes
+from ventoy_kit.images.lock import LockEntry
 from ventoy_kit.payload.model import Manifest
 from ventoy_kit.report import Finding, Place, Report, Severity
 from ventoy_kit.stick.reconcile import TEMPORARY, manifest_path
@@ -35,7 +36,7 @@ def verify_images(file: Path, host: Host) -> Outcome:
     report, rows = Report(), []
     for want in workspace.images.wants:
         pinned = want.pinned
-        content = Content.MISSING if pinned is None else host.cache.verify(pinned.sha256, host.progress)
+        content = Content.MISSING if pinned is None else _content(pinned, host)
         state = str(content)
         if pinned is not None and content is Content.RIGHT:
             rows.append((want.image, pinned.file, state, origin_of(pinned)))
@@ -43,7 +44,7 @@ def verify_images(file: Path, host: Host) -> Outcome:
         if pinned is not None and content is Content.WRONG:
             report.add(
                 fetch_codes.DAMAGED.finding(
-                    f"{pinned.file} in the cache no longer has the SHA-256 {pinned.sha256}",
+                    f"{pinned.file} in the cache no longer has the SHA-256 {' or '.join(pinned.results)}",
                     "Check the disk; `ventoy-kit fetch` brings the image again.",
                     path=want.path,
                 )
@@ -66,6 +67,12 @@ def verify_images(file: Path, host: Host) -> Outcome:
         if facts.stand_in and name not in {row[0] for row in rows}
     ]
     return _outcome(workspace, report, "Images of the fleet", rows)
+
+
+def _content(pinned: LockEntry, host: Host) -> Content:
+    """What lies in the cache of an image; of an assembled one, any of the recorded results is right."""
+    found = {host.cache.verify(sha256, host.progress) for sha256 in pinned.results}
+    return next(c for c in (Content.RIGHT, Content.WRONG, Content.MISSING) if c in found)
 
 
 def _proved(proof: LocalProof) -> str:
@@ -117,7 +124,7 @@ def _staged(workspace: Workspace, stick: OpenStick, fleet: str, host: Host) -> t
             )
         )
         return rows, report
-    locked = {entry.file: entry.sha256 for entry in workspace.images.lock.images.values()}
+    locked = {entry.file: entry.results for entry in workspace.images.lock.images.values()}
     for entry in manifest.entries:
         if not entry.path.startswith("iso/"):
             continue
@@ -129,11 +136,11 @@ def _staged(workspace: Workspace, stick: OpenStick, fleet: str, host: Host) -> t
         host.progress.start(f"reading {entry.path}", size)
         actual = files.sha256(entry.path, host.progress)
         host.progress.done()
-        pinned = locked.get(entry.path.rpartition("/")[2])
+        pinned = locked.get(entry.path.rpartition("/")[2], (entry.sha256,))
         wrong = [
-            f"{sha256} {what}"
-            for sha256, what in ((entry.sha256, "stands in the stick's manifest"), (pinned, "is locked"))
-            if sha256 not in (actual, None)
+            f"{' or '.join(k for k in known if k)} {what}"
+            for known, what in (((entry.sha256,), "stands in the stick's manifest"), (pinned, "is locked"))
+            if actual not in known and any(known)
         ]
         if wrong:
             remedy = (

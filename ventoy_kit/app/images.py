@@ -14,7 +14,7 @@ from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.gather.isos import local_file
 from ventoy_kit.gather.wanted import Want, wanted
 from ventoy_kit.images import fetch_codes
-from ventoy_kit.images.lock import Lock, LockEntry
+from ventoy_kit.images.lock import Digests, Lock, LockEntry
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.report import Report, Severity
 
@@ -78,9 +78,9 @@ def look_at_images(fleet: Fleet, file: Path, library: Library, host: Host) -> Im
     pinned = {want.image: want.pinned for want in wants if want.pinned is not None}
     for want in wants:
         entry = pinned.get(want.image)
-        there = None if entry is None else host.cache.find(entry.sha256, host.progress)
-        if there is not None:
-            files[want.image] = there
+        found_here = None if entry is None else find_result(entry, host)
+        if found_here is not None:
+            files[want.image], pinned[want.image] = found_here
             continue
         why = (
             f"its release `{want.request}` is not chosen: {want.misfit}"
@@ -93,6 +93,19 @@ def look_at_images(fleet: Fleet, file: Path, library: Library, host: Host) -> Im
             )
         )
     return Images(lock, wants, files, pinned, report)
+
+
+def find_result(entry: LockEntry, host: Host) -> tuple[Path, LockEntry] | None:
+    """The image in the cache, and its entry with the digest that it has there: one of several if it is assembled.
+
+    Raises:
+        StorageError: the cache cannot be read.
+    """
+    for sha256 in entry.results:
+        path = host.cache.find(sha256, host.progress)
+        if path is not None:
+            return path, entry.as_made(Digests(host.files.stat(path).size, sha256))
+    return None
 
 
 def image_names(file: Path, host: Host) -> tuple[str, ...]:

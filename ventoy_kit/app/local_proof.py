@@ -76,6 +76,9 @@ class Prover:
         if release is None:
             why = f"neither its contents nor its name ({entry.file} is the vendor's) say which release it is"
             return self._unproved(file, why, path)
+        if entry.apt is not None:
+            why = "it was assembled by ventoy-kit, and no signature covers the whole; fleet.lock pins it where it was made"
+            return self._unproved(file, why, path)
         location = entry.locations(release)[0]
         content = self._beside(file, location.checksums)
         report = Report()

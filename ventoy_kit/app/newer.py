@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ventoy_kit.app.certificates import Certificates
-from ventoy_kit.app.fetch import PATIENCE
+from ventoy_kit.app.apt_archive import AptArchive
+from ventoy_kit.app.fetch import PATIENCE, certificates
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.vendor import Vendor
 from ventoy_kit.app.workspace import Workspace
@@ -21,12 +21,13 @@ def newer_releases(workspace: Workspace, host: Host) -> Report:
     """
     report = Report()
     with Downloader(PATIENCE) as downloader:
-        vendor = Vendor(downloader, Certificates({}, host.cache.root, host.files))
+        vendor = Vendor(downloader, certificates(workspace, host))
+        archive = AptArchive(host, host.cache, vendor.certificates, downloader.check)
         for want in workspace.images.wants:
             pinned = want.pinned
             if pinned is None:
                 continue
-            available, found = vendor.releases(want)
+            available, found = vendor.releases(want) if want.entry.apt is None else archive.releases(want)
             report.extend(found)
             newer = [r for r in available if is_newer(r, pinned.release)]
             if not newer:

@@ -7,7 +7,7 @@ from ventoy_kit.fleet import hook_codes
 from ventoy_kit.gather import codes as gather_codes
 from ventoy_kit.hardware import codes as hardware_codes
 from ventoy_kit.hardware import firmware_codes
-from ventoy_kit.images import catalog_codes, fetch_codes, trust_codes
+from ventoy_kit.images import apt_codes, catalog_codes, fetch_codes, trust_codes
 from ventoy_kit.images import codes as image_codes
 from ventoy_kit.payload import codes as payload_codes
 from ventoy_kit.plan import codes as plan_codes
@@ -17,6 +17,7 @@ from ventoy_kit.stick import codes as target_codes
 
 _MODULES = (
     app_codes,
+    apt_codes,
     blueprint_codes,
     catalog_codes,
     arm_codes,

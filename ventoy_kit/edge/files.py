@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -210,6 +211,20 @@ def remove_file(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise storage_error("remove", path, error) from error
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with everything in it; nothing if it is not there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise storage_error("remove", folder, error) from error
 
 
 def listing(root: Path) -> tuple[tuple[str, int], ...]:

@@ -106,6 +106,10 @@ class Downloader:
         """End everything that is under way, from any thread: it raises InterruptedRunError. There is no way back."""
         self._http.stop()
 
+    def check(self) -> None:
+        """Raise InterruptedRunError if `stop` was called; for a job that does other things than receiving, too."""
+        self._http.check()
+
     def small(self, url: str, limit: int, *, plain: bool = False) -> Fetched:
         """A small file: a list of digests, a signature, an index page.
 

@@ -6,7 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from ventoy_kit.errors import MachineError, MissingToolError
 
 # Debian keeps mkfs, losetup and blkid where an ordinary user's PATH does not look.
 _SYSTEM_PATHS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
+
+
+_TICK = 0.25
+"""Seconds between two looks at a program that is watched."""
 
 
 def search_path() -> str:
@@ -24,7 +29,7 @@ def search_path() -> str:
 
 @dataclass(frozen=True, slots=True)
 class SystemProcess:
-    """Implements `ports.Process` with the host's programs.
+    """Implements `ports.WatchedProcess` with the host's programs.
 
     Attributes:
         packages: the Debian package of each program, for the hint when it is missing.
@@ -53,6 +58,25 @@ class SystemProcess:
             MissingToolError: there is no such program.
             MachineError: it could not be started, or did not end in time.
         """
+        return self._run(argv, timeout, None if input is None else input.encode(), None)
+
+    def watch(self, argv: Sequence[str], *, timeout: float, tick: Callable[[], None]) -> tuple[int, str, str]:
+        """Run a program as `run` does, and call `tick` several times a second.
+
+        Args:
+            argv: program and arguments.
+            timeout: seconds after which the program and its children are killed.
+            tick: what it raises kills them, too, and comes out.
+
+        Raises:
+            MissingToolError: there is no such program.
+            MachineError: it could not be started, or did not end in time.
+        """
+        return self._run(argv, timeout, None, tick)
+
+    def _run(
+        self, argv: Sequence[str], timeout: float, stdin: bytes | None, tick: Callable[[], None] | None
+    ) -> tuple[int, str, str]:
         path = search_path()
         program = shutil.which(argv[0], path=path)
         if program is None:
@@ -62,7 +86,7 @@ class SystemProcess:
         try:
             process = subprocess.Popen(
                 [program, *argv[1:]],
-                stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=settings,
@@ -72,7 +96,7 @@ class SystemProcess:
             raise MachineError(f"{argv[0]} could not be started: {error.strerror}") from error
         with process:
             try:
-                out, err = process.communicate(None if input is None else input.encode(), timeout)
+                out, err = _communicate(process, timeout, stdin, tick)
             except subprocess.TimeoutExpired as error:
                 _kill(process)
                 message = f"{Path(argv[0]).name} did not end within {timeout:g} seconds and was stopped"
@@ -85,6 +109,24 @@ class SystemProcess:
     def _hint(self, program: str) -> str:
         package = self.packages.get(program)
         return f"Install the package {package}." if package else f"Install {program}."
+
+
+def _communicate(
+    process: subprocess.Popen[bytes],
+    timeout: float,
+    stdin: bytes | None,
+    tick: Callable[[], None] | None,
+) -> tuple[bytes, bytes]:
+    if tick is None:
+        return process.communicate(stdin, timeout)
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return process.communicate(timeout=min(_TICK, max(0.0, end - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= end:
+                raise
+            tick()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

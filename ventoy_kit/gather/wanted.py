@@ -28,6 +28,7 @@ class Want:
         trust: what must prove it.
         locked: what the lock says of it, whether that still fits or not.
         installs: whether a node is to be installed from it.
+        mirror: the fleet's mirror of Debian, or None.
     """
 
     image: str
@@ -37,6 +38,7 @@ class Want:
     trust: Trust
     locked: LockEntry | None
     installs: bool = False
+    mirror: str | None = None
 
     @property
     def path(self) -> Path:
@@ -64,7 +66,9 @@ class Want:
             return f"{locked.release} is locked"
         if not self.entry.is_exact(locked.release) or locked.file != self.entry.image_name(locked.release):
             return f"{locked.file} is locked, which the catalog does not know"
-        if locked.verified == "none" or not locked.urls:
+        if (locked.origin == "assembled") != (self.entry.apt is not None):
+            return f"it is locked as {locked.origin}, which it is not any more in the catalog"
+        if locked.verified == "none" or not (locked.urls or self.entry.apt):
             return "it is locked as a local file"
         if self.trust == "signature" and locked.verified != "signature":
             return "its checksum alone was verified when it was locked"
@@ -103,8 +107,16 @@ def wanted(fleet: Fleet, catalog: Mapping[str, CatalogEntry], lock: Lock) -> tup
                 )
             )
             continue
-        locked = lock.images.get(name)
-        want = Want(name, entry_id, entry, image.release, image.trust, locked, name in installing)
+        want = Want(
+            name,
+            entry_id,
+            entry,
+            image.release,
+            image.trust,
+            lock.images.get(name),
+            installs=name in installing,
+            mirror=fleet.defaults.debian_mirror,
+        )
         unfit = want.unfit(want.pinned.release if want.pinned is not None else image.release)
         report.extend(unfit)
         if not unfit.has_errors:
@@ -122,4 +134,6 @@ def origin_of(entry: LockEntry) -> str:
     proof = f"signature of {entry.signer}" if entry.signer is not None else "checksum only"
     if entry.origin == "unpacked":
         return f"unpacked from {entry.inputs[0].file} of the vendor, {proof}"
+    if entry.origin == "assembled":
+        return f"assembled by ventoy-kit from {entry.inputs[0].file}, {proof}"
     return f"{entry.origin}, {proof}"

@@ -17,6 +17,7 @@ from ventoy_kit.fleet.decode import finding_of
 from ventoy_kit.fleet.marks import read_marked
 from ventoy_kit.fleet.values import Name, Size, Text, Title, bad
 from ventoy_kit.images import catalog_codes as codes
+from ventoy_kit.images.apt import AptSource
 from ventoy_kit.images.facts import Family
 from ventoy_kit.images.values import (
     RELEASE,
@@ -90,6 +91,11 @@ class Key(_Model):
 
     fingerprint: Fingerprint = Field(description="Full fingerprint of the primary key.")
     name: Text = Field(description="Whose key it is.")
+    keyring: str | None = Field(
+        None,
+        pattern=r"^/usr/share/keyrings/[A-Za-z0-9][A-Za-z0-9.-]*$",
+        description="A keyring of this machine that holds the certificate, as Debian packages bring it.",
+    )
     file: str | None = Field(
         None,
         pattern=r"^keys/[0-9A-F]{40,64}\.asc$",
@@ -102,8 +108,11 @@ class Key(_Model):
 
     @model_validator(mode="after")
     def _one(self) -> Key:
-        if (self.file is None) == (self.url is None):
-            raise bad("a certificate lies beside the catalog or is fetched", "Give one of `file` and `url`.")
+        if [self.file, self.url, self.keyring].count(None) != 2:
+            raise bad(
+                "a certificate lies beside the catalog, is fetched, or is in a keyring of this machine",
+                "Give one of `file`, `url` and `keyring`.",
+            )
         if self.file is not None and self.file != f"keys/{self.fingerprint}.asc":
             raise bad(
                 f"the certificate `{self.file}` is not named for its fingerprint",
@@ -160,8 +169,12 @@ class CatalogEntry(_Model):
     homepage: HttpsUrl = Field(description="Where a person reads about it.")
     file: FileTemplate = Field(description="The vendor's file name, with `{release}` in it.")
     version: Pattern = Field(description="What a release looks like; no betas.")
-    releases: tuple[ReleaseSource, ...] = Field(description="Where releases are found; all are asked.")
-    mirrors: tuple[Mirror, ...] = Field(description="Folders that hold the file, tried in order.")
+    source: Literal["vendor", "apt"] = Field(
+        "vendor", description="A file of the vendor's, or an ISO that is assembled here from a package."
+    )
+    apt: AptSource | None = Field(None, description="The package, for `source: apt`.")
+    releases: tuple[ReleaseSource, ...] = Field((), description="Where releases are found; all are asked.")
+    mirrors: tuple[Mirror, ...] = Field((), description="Folders that hold the file, tried in order.")
     checksums: Checksums | None = Field(None, description="The vendor's checksum file.")
     signatures: tuple[Signature, ...] = Field(
         (), description="Detached signatures; none if nothing is signed."
@@ -175,6 +188,12 @@ class CatalogEntry(_Model):
 
     @model_validator(mode="after")
     def _whole(self) -> CatalogEntry:
+        if len({key.fingerprint for key in self.keys}) != len(self.keys):
+            raise bad("a key is pinned twice", "Remove one of the two.")
+        if (self.source == "apt") != (self.apt is not None):
+            raise bad("`source: apt` and the key `apt` go together", "Give both, or none.")
+        if self.apt is not None:
+            return self._whole_package()
         if not self.mirrors or not self.releases:
             raise bad(
                 "an image without `mirrors` or `releases` cannot be found", "Give at least one of each."
@@ -188,8 +207,16 @@ class CatalogEntry(_Model):
             raise bad("nothing could prove this image", "Give `checksums`, or `signatures` with `keys`.")
         if self.checksums is None and any(s.on == "checksums" for s in self.signatures):
             raise bad("a signature covers checksums that are not there", "Give `checksums`.")
-        if len({key.fingerprint for key in self.keys}) != len(self.keys):
-            raise bad("a key is pinned twice", "Remove one of the two.")
+        return self
+
+    def _whole_package(self) -> CatalogEntry:
+        """What an entry with a package may have: apt knows where everything else is."""
+        foreign = ("releases", "mirrors", "checksums", "signatures", "unpack")
+        there = [name for name in foreign if getattr(self, name)]
+        if there:
+            raise bad(f"a package has no `{there[0]}`", "Remove it; mirrors of the archive stand in `apt`.")
+        if not self.keys:
+            raise bad("nothing could prove this image", "Give `keys`: those that sign the archive's index.")
         return self
 
     def pattern(self, *, anchored: bool = True) -> re.Pattern[str]:

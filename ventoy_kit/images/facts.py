@@ -23,6 +23,9 @@ STAND_IN_VOLUME = "VK-STAND-IN"
 STAND_IN_TITLE = "(stand-in, cannot boot)"
 """Stand-ins carry this in the title of their product."""
 
+ASSEMBLED = "assembled by ventoy-kit"
+"""What an image that is made of a package says of itself in its title."""
+
 GRUB_MENU = "/boot/grub/grub.cfg"
 """The menu that both installers' GRUB reads (Proxmox: BIOS and UEFI; Debian's own ISOs: UEFI)."""
 
@@ -69,6 +72,11 @@ class IsoFacts:
     menus: tuple[BootMenu, ...]
     medium: Medium | None
     stand_in: bool
+
+    @property
+    def assembled(self) -> bool:
+        """Whether the image says that ventoy-kit made it of a package; stand-ins aside, that is its origin."""
+        return ASSEMBLED in self.title
 
     def menu(self, path: str) -> BootMenu | None:
         """The boot menu at this path of the image, if there is one."""

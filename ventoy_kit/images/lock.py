@@ -74,8 +74,8 @@ class LockEntry(_Model):
     """One pinned image.
 
     For `unpacked` and `assembled` images `inputs` holds what was fetched and proved. An assembled image depends on the
-    tools that made it: `toolchains` gives the digest per toolchain, and `size` and `sha256` are those of the last
-    one that was recorded.
+    tools that made it: `toolchains` gives the digest per toolchain, and `size` and `sha256` are those of the one that
+    was recorded first, so that a colleague with other tools adds one line.
     """
 
     catalog: Name = Field(description="Id of the catalog entry.")
@@ -105,7 +105,26 @@ class LockEntry(_Model):
                 f"an image of origin `{self.origin}` has {'' if self.inputs else 'no '}inputs",
                 "Take the whole table from one side of the merge.",
             )
+        if (self.origin == "assembled") != (self.recipe is not None and bool(self.toolchains)):
+            raise bad(
+                "an image is assembled if it has a recipe and toolchains, and only then",
+                "Take the whole table from one side of the merge.",
+            )
+        if self.toolchains and self.sha256 not in self.toolchains.values():
+            raise bad(
+                "none of the toolchains makes the image whose SHA-256 stands here",
+                "Take the whole table from one side of the merge, and fetch again.",
+            )
         return self
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """SHA-256 of every file that may be this image; several only if it is assembled."""
+        return tuple(dict.fromkeys((self.sha256, *self.toolchains.values())))
+
+    def as_made(self, made: Digests) -> LockEntry:
+        """The same entry with size and digest of the file that this machine has of it."""
+        return self.model_copy(update={"size": made.size, "sha256": made.sha256})
 
     @property
     def image(self) -> Digests:
