@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.fleets import BASE, READY_HASH, as_yaml, base_fleet, library, node, plan_of
-from ventoy_kit.payload.answers.proxmox import DISK_PLACEHOLDER, KEYS, check_answer, render_answer
+from ventoy_kit.payload.answers.proxmox import DISK_PLACEHOLDER, check_answer, render_answer
 from ventoy_kit.report import Report
 
 SHIPPED = library().families["proxmox"]["base.toml"]
@@ -16,7 +16,7 @@ SHIPPED = library().families["proxmox"]["base.toml"]
 
 def render(base: str, **more: Any) -> tuple[dict[str, Any] | None, Report]:
     plan = plan_of(as_yaml(base_fleet({"alpha": node(2, **more)})).encode())
-    data, report = render_answer(plan.nodes[0], {"base.toml": base})
+    data, report = render_answer(plan.nodes[0], {"base.toml": base}, plan.image("proxmox-ve").facts)
     return None if data is None else tomllib.loads(data.decode()), report
 
 
@@ -27,7 +27,7 @@ def test_the_shipped_base_changes_nothing_but_what_it_says():
     assert answer["global"]["reboot-on-error"] is False
     assert answer["global"]["root-password-hashed"] == READY_HASH
     assert answer["disk-setup"] == {"filesystem": "ext4", "disk-list": [DISK_PLACEHOLDER]}
-    assert set(answer) <= set(KEYS)
+    assert set(answer) == {"global", "network", "disk-setup"}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_no_answer_is_rendered_over_such_a_base(base):
 
 def test_what_the_fleet_file_says_is_laid_over_the_base():
     answer, report = render(
-        '[global]\nfqdn = "other.example"\nsubscription-key = "pve2c-0123456789"\n'
+        '[global]\nfqdn = "other.example"\nreboot-on-error = true\n'
         '[network]\nsource = "from-dhcp"\n'
         '[disk-setup]\nfilesystem = "xfs"\ndisk-list = ["sda"]\n'
         '[post-installation-webhook]\nurl = "https://hook.example.org/"\n'
@@ -71,7 +71,7 @@ def test_what_the_fleet_file_says_is_laid_over_the_base():
     assert not list(report)
     assert answer is not None
     assert answer["global"]["fqdn"] == "alpha.example.org"
-    assert answer["global"]["subscription-key"] == "pve2c-0123456789"
+    assert answer["global"]["reboot-on-error"] is True
     assert answer["network"]["source"] == "from-answer"
     assert answer["disk-setup"]["filesystem"] == "ext4"
     assert answer["disk-setup"]["disk-list"] == [DISK_PLACEHOLDER]
@@ -80,7 +80,7 @@ def test_what_the_fleet_file_says_is_laid_over_the_base():
 
 def test_a_base_that_is_missing_is_a_finding():
     plan = plan_of(BASE.read_bytes())
-    data, report = render_answer(plan.nodes[0], {})
+    data, report = render_answer(plan.nodes[0], {}, plan.image("proxmox-ve").facts)
     assert data is None
     assert [f.rule.code for f in report] == ["VK-W03"]
 

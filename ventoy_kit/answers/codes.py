@@ -146,9 +146,3 @@ EXTRA_KEY = Rule(
     "It is laid over what the fleet file says and judged like a foreign answer file of the image's release. Disks are "
     "chosen by `disks`, passwords and tokens belong into `secrets`.",
 )
-NOT_ON_STICK = Rule(
-    "VK-E31",
-    "A secret that travels in clear is allowed to",
-    "Tokens and subscription keys cannot be hashed. A stick has no permissions, so that whoever holds it reads them. "
-    "`allow_on_stick: true` at the secret says that this is known.",
-)

@@ -14,7 +14,16 @@ from typing import Any
 from ventoy_kit.answers import codes
 from ventoy_kit.answers.glob import GlobError, compile_glob
 from ventoy_kit.answers.proxmox_fields import fqdn_problem, is_address, is_email, is_mac, pin_problem
-from ventoy_kit.answers.proxmox_schema import OPTIONS, SECTIONS, Key, Kind, Release, Section, release_text
+from ventoy_kit.answers.proxmox_schema import (
+    DISK_PLACEHOLDER,
+    OPTIONS,
+    SECTIONS,
+    Key,
+    Kind,
+    Release,
+    Section,
+    release_text,
+)
 from ventoy_kit.report import Finding, Path, dotted
 
 KIND_NAMES: Mapping[Kind, str] = {
@@ -289,6 +298,7 @@ def _disks(data: Mapping[str, Any], release: Release) -> Iterator[Finding]:
         what = "both `disk-list` and `filter` select" if ways else "neither `disk-list` nor `filter` selects"
         yield bad(f"{what} disks", "Give exactly one of them.", *ways[1:])
     names = setup.get("disk-list", ())
+    counted = () if DISK_PLACEHOLDER in names else names  # it stands for any number of disks
     for number, name in enumerate(names):
         if name in names[:number]:
             yield codes.SELECTION.finding(
@@ -313,7 +323,7 @@ def _disks(data: Mapping[str, Any], release: Release) -> Iterator[Finding]:
         return
     level = str(setup[own].get("raid", "")).lower()
     need = MINIMUM_DISKS.get(level, 0)
-    if names and len(names) < need:
+    if counted and len(counted) < need:
         label = "ZFS" if own == "zfs" else "Btrfs"
         yield bad(
             f"{label} {level.upper()} needs at least {need} disks, {len(names)} are listed",
@@ -321,7 +331,7 @@ def _disks(data: Mapping[str, Any], release: Release) -> Iterator[Finding]:
             own,
             "raid",
         )
-    elif names and level == "raid10" and len(names) % 2:
+    elif counted and level == "raid10" and len(counted) % 2:
         when = "" if release >= (9, 2) else "; older installers than 9.2.6 find out while they install"
         yield bad(
             f"raid10 needs an even number of disks, {len(names)} are listed{when}",

@@ -18,6 +18,12 @@ OLDEST: Release = (8, 4)
 NEWEST: Release = (9, 2)
 RELEASES: tuple[Release, ...] = ((8, 4), (9, 0), (9, 1), (9, 2))
 
+DISK_PLACEHOLDER = "@VENTOY_KIT_DISKS@"
+"""What stands for the system disks until the boot hook has found them; matches no device of the installer."""
+
+REDACTED = "<redacted>"
+"""What is shown in the place of a secret."""
+
 Kind = Literal["string", "bool", "int", "number", "strings", "map", "table", "string or table"]
 
 KEYBOARDS = (

@@ -13,7 +13,7 @@ from typing import Any
 
 from ventoy_kit.answers import codes
 from ventoy_kit.answers.proxmox_check import normal
-from ventoy_kit.answers.proxmox_schema import Release
+from ventoy_kit.answers.proxmox_schema import REDACTED, Release
 from ventoy_kit.report import Finding
 
 FAILS = "this passes the vendor's validator and fails at install time"
@@ -332,7 +332,7 @@ def _global(answer: Mapping[str, Any], _release: Release) -> Iterator[Finding]:
             "reboot-on-error",
         )
     hashed = section.get("root-password-hashed")
-    if hashed is not None and not re.fullmatch(r"\$(6|y|5|gy|7|2[aby])\$\S{20,}|[!*]", hashed):
+    if hashed is not None and not re.fullmatch(r"\$(6|y|5|gy|7|2[aby])\$\S{20,}|[!*]|" + REDACTED, hashed):
         yield _trap(
             "`root-password-hashed` does not look like a crypt(3) hash; it is not checked, and nobody could log in",
             "Write what `mkpasswd -m sha-512` prints.",

@@ -1,5 +1,6 @@
 """All rules of the kit, by code."""
 
+from ventoy_kit.answers import codes as answer_codes
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.fleet import codes as fleet_codes
 from ventoy_kit.fleet import hook_codes
@@ -15,6 +16,7 @@ from ventoy_kit.stick import codes as target_codes
 from ventoy_kit.stick import config_codes, reconcile_codes
 
 _MODULES = (
+    answer_codes,
     app_codes,
     catalog_codes,
     config_codes,

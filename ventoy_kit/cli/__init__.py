@@ -12,6 +12,7 @@ from ventoy_kit import __version__
 
 # Short helps stand here so that `--help` loads no command.
 COMMANDS = {
+    "answer": "Print, check and simulate answer files.",
     "bios": "Show, check and export firmware settings.",
     "build": "Render answers, tickets, boot overlay and menus into build/.",
     "check": "Check the fleet file, its images and data folders.",
@@ -27,7 +28,7 @@ COMMANDS = {
     "status": "List disks, or say what of the build is on a target.",
 }
 
-MODULES = {"bios": "bios_commands"}
+MODULES = {"answer": "answer_commands", "bios": "bios_commands"}
 """Modules of commands that do not stand in `commands`."""
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ventoy_kit.fleet.answering import PinName, Webhook
 from ventoy_kit.fleet.values import (
     Address,
     Bool,
@@ -78,6 +79,11 @@ class Secret(Model):
         None, description="Program and arguments that print it; no shell."
     )
 
+    allow_on_stick: Bool = Field(
+        default=False,
+        description="Whether it may travel in clear where no hash will do (tokens, subscription keys).",
+    )
+
     @model_validator(mode="after")
     def _one_source(self) -> Secret:
         if sum(v is not None for v in (self.env, self.file, self.command)) != 1:
@@ -146,6 +152,9 @@ class Nic(Model):
     title: Title | None = Field(None, description="What it is, such as `2.5GbE in the WLAN slot`.")
     port: Title | None = Field(
         None, description="Which socket or switch port it is cabled to; for the checklist."
+    )
+    pin: PinName | None = Field(
+        None, description="Name that it gets in the installed system (Proxmox VE 9.1 or newer)."
     )
 
 
@@ -243,6 +252,18 @@ class Install(Model):
     )
     reboot_mode: Literal["reboot", "power-off"] = Field(
         "reboot", description="What the installer does at its end."
+    )
+    reboot_on_error: Bool = Field(
+        default=False,
+        description="Proxmox: whether it reboots after a failure instead of staying at a shell.",
+    )
+    webhook: Webhook | None = Field(None, description="Proxmox: who is told when the installation is done.")
+    subscription_key: Name | None = Field(
+        None, description="Proxmox: secret that holds it (since 9.2); it needs `allow_on_stick: true`."
+    )
+    answer: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Proxmox: further sections and keys of the installer's answer file; they may not choose disks.",
     )
 
 
