@@ -142,7 +142,7 @@ NO_SHELL = Rule(
 )
 EXTRA_KEY = Rule(
     "VK-E30",
-    "`install.answer` adds keys that the installer knows, and never chooses disks",
-    "It is laid over what the fleet file says and judged like a foreign answer file of the image's release. Disks are "
+    "Extra keys of an answer are known to the installer and never choose disks",
+    "`install.answer` is laid over what the fleet file says and judged like a foreign answer file of the image's release. Disks are "
     "chosen by `disks`, passwords and tokens belong into `secrets`.",
 )

@@ -235,7 +235,7 @@ def _global(data: Mapping[str, Any], _release: Release) -> Iterator[Finding]:
             f"{what} given",
             "Give exactly one of `root-password` and `root-password-hashed`.",
             "global",
-            *passwords[1:],
+            *passwords[:1],
         )
     if "root-password" in section:
         size = len(section["root-password"].encode())

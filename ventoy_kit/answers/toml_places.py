@@ -46,7 +46,7 @@ class LocatedToml:
 
     def locate(self, path: Path, on_key: bool = False) -> Place:  # noqa: FBT001, FBT002 - as `Report.located` calls it
         """The place of a key or value; of what is absent, that of the nearest table that is there."""
-        shown = path
+        path = shown = self._as_written(path)
         while shown and shown not in self.spans:
             shown = shown[:-1]
         span = self.spans.get(shown)
@@ -56,6 +56,14 @@ class LocatedToml:
         line = self.text.count("\n", 0, start) + 1
         column = start - (self.text.rfind("\n", 0, start) + 1) + 1
         return place_in(self.lines, self.file, line, column, max(1, end - start))
+
+    def _as_written(self, path: Path) -> Path:
+        """The path with underscores where the document has them and the schema hyphens."""
+        out: Path = ()
+        for part in path:
+            old = part.replace("-", "_") if isinstance(part, str) else part
+            out = (*out, old if (*out, part) not in self.spans and (*out, old) in self.spans else part)
+        return out
 
 
 def read_toml(data: bytes, file: str) -> tuple[LocatedToml | None, Report]:
@@ -79,9 +87,9 @@ def read_toml(data: bytes, file: str) -> tuple[LocatedToml | None, Report]:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = _AT_LINE.match(str(error))
-        line, column = (
-            (int(found[2]), int(found[3])) if found and found[2] else (len(lines), len(lines[-1]) + 1)
-        )
+        last = text.rstrip().split("\n")
+        line, column = int(found[2] or 0) if found else 0, int(found[3] or 0) if found else 0
+        line, column = (line, column) if line else (len(last), len(last[-1]) + 1)
         message = f"it is not TOML: {found[1] if found else error}"
         finding = codes.SYNTAX.finding(message, remedy, place=place_in(lines, file, line, column))
         return None, Report([finding])

@@ -24,7 +24,7 @@ from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.checklist import draft_plan
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Document, Heading, Lines, Outcome, Table
-from ventoy_kit.app.simulation import NodeResult, facts_file, read_facts, simulate_nodes
+from ventoy_kit.app.simulation import NodeResult, facts_file, read_facts, same_disk, simulate_nodes
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge.files import exists
 from ventoy_kit.fleet.rules import unknown
@@ -207,7 +207,9 @@ def _node_data(result: NodeResult) -> Mapping[str, Any]:
     return out
 
 
-def _blocks(found: Simulation, inventory: Inventory, stick: str) -> list[Block]:
+def _blocks(
+    found: Simulation, inventory: Inventory, stick: str, declared: Mapping[str, str] | None = None
+) -> list[Block]:
     disks = {d.name: d for d in inventory.disks}
     order = {name: str(number) for number, name in enumerate(found.wiped, start=1)}
     rows = tuple(
@@ -217,18 +219,18 @@ def _blocks(found: Simulation, inventory: Inventory, stick: str) -> list[Block]:
             disks[v.name].model,
             format_size(disks[v.name].size),
             disks[v.name].serial or "no serial",
-            v.why,
+            (declared or {}).get(v.name, v.why),
         )
         for v in found.disks
     )
     macs = {n.name: n.mac for n in inventory.nics}
-    named = f"{found.nic}, in the installed system {found.nic_name}" if found.nic else ""
+    renamed = f"; its name will be {found.nic_name}" if found.nic_name not in (None, found.nic) else ""
     nics = tuple(
         (
-            "management" if v.taken else "",
+            "management" if v.name == found.nic else "",
             v.name,
             macs.get(v.name, ""),
-            f"{named}: {v.why}" if v.taken else v.why,
+            v.why + (renamed if v.name == found.nic else ""),
         )
         for v in found.nics
     )
@@ -237,6 +239,20 @@ def _blocks(found: Simulation, inventory: Inventory, stick: str) -> list[Block]:
         Table(("", "interface", "address", "why"), nics),
     ]
     return [*blocks, Lines(found.notes)] if found.notes else blocks
+
+
+def _declared(result: NodeResult) -> dict[str, str]:
+    """What the fleet file says of each disk that the answer does not list."""
+    out = {}
+    for disk in result.inventory.disks:
+        named = [d for d in result.node.disks if same_disk(disk, d)]
+        if disk.name in result.resolved.disks:
+            out[disk.name] = f"declared as {', '.join(d.name for d in named)}, system"
+        elif disk.name == result.stick:
+            out[disk.name] = "the Ventoy stick"
+        else:
+            out[disk.name] = ", ".join(f"declared as {d.name}, {d.use}" for d in named) or "not declared"
+    return out
 
 
 def _node_blocks(result: NodeResult) -> list[Block]:
@@ -249,7 +265,7 @@ def _node_blocks(result: NodeResult) -> list[Block]:
     head = Heading(f"{node.name}: the boot hook hands over {', '.join(f'/dev/{d}' for d in resolved.disks)}")
     notes = [Lines(tuple(resolved.detail.splitlines()))] if resolved.detail else []
     if result.installer is not None:
-        return [head, *notes, *_blocks(result.installer, result.inventory, result.stick)]
+        return [head, *notes, *_blocks(result.installer, result.inventory, result.stick, _declared(result))]
     rows = tuple(
         (
             "WIPED" if d.name in resolved.disks else "stays",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from ventoy_kit.hardware.inventory import DiskFacts, Inventory, parse_inventory
 from ventoy_kit.payload.answers.proxmox import DISK_PLACEHOLDER
 from ventoy_kit.payload.overlay import OverlayConf, node_data
 from ventoy_kit.payload.ticket import ticket_line
-from ventoy_kit.plan.model import NodePlan, Plan
+from ventoy_kit.plan.model import DiskPlan, NodePlan, Plan
 from ventoy_kit.report import Finding, Place, Report
 from ventoy_kit.report import Path as DocPath
 
@@ -165,12 +166,13 @@ def judge(result: NodeResult) -> list[Finding]:
         out.append(
             codes.WIPES_STICK.finding(message, "Name the system disk by its serial.", path=at, on_key=True)
         )
+    system = node.disks_for("system")
     wrong = sorted(set(wiped) ^ set(resolved.disks)) if not (installer and installer.stops) else []
-    wrong += [d.name for d in result.inventory.disks if d.name in wiped and not _is_system(d, node)]
-    if wrong or (not out and len(wiped) != len(node.disks_for("system"))):
-        message = (
-            f"would be wiped: {', '.join(wiped) or 'nothing'}; the node names {len(node.disks_for('system'))}"
-        )
+    wrong += [
+        d.name for d in result.inventory.disks if d.name in wiped and not any(same_disk(d, s) for s in system)
+    ]
+    if wrong or (not out and len(wiped) != len(system)):
+        message = f"would be wiped: {', '.join(wiped) or 'nothing'}; the node names {len(system)}"
         out.append(codes.WRONG_DISKS.finding(message, "Correct the node's disks.", path=at, on_key=True))
     if installer is not None and not installer.stops:
         nic = next((n for n in result.inventory.nics if n.name == installer.nic), None)
@@ -181,13 +183,15 @@ def judge(result: NodeResult) -> list[Finding]:
     return out
 
 
-def _is_system(disk: DiskFacts, node: NodePlan) -> bool:
-    """Whether a wiped device carries an identifier of one of the node's system disks: a second look, by other code."""
+def same_disk(disk: DiskFacts, declared: DiskPlan) -> bool:
+    """Whether a device carries every identifier of a declared disk: a second look, by other code than the hook's."""
+    pairs = ((disk.serial, declared.serial), (disk.wwn, declared.wwn))
+    return all(wanted is None or _bare(found) == _bare(wanted) for found, wanted in pairs) and bool(
+        declared.serial or declared.wwn
+    )
 
-    def bare(text: str | None) -> str:
-        return "".join((text or "").split()).lower().removeprefix("0x")
 
-    own = {bare(disk.serial), bare(disk.wwn).partition(".")[2] or bare(disk.wwn)} - {""}
-    named = {bare(d.serial) for d in node.disks_for("system")}
-    named |= {bare(d.wwn).partition(".")[2] or bare(d.wwn) for d in node.disks_for("system")}
-    return bool(own & (named - {""}))
+def _bare(text: str | None) -> str:
+    """An identifier without blanks, case, and the prefix that says which register it comes from."""
+    plain = "".join((text or "").split())
+    return re.sub(r"^(naa\.|eui\.|t10\.|nvme\.|uuid\.|0x)", "", plain.lower())

@@ -57,10 +57,10 @@ def render_answer(node: NodePlan, files: Mapping[str, str], image: IsoFacts) -> 
             report.add(
                 codes.TEMPLATE.finding(f"`{section}` must be a table", "Correct the file.", place=Place(file))
             )
-    report.extend(_unsafe(base, file))
-    report.extend(_forbidden_extra(extra, node.name))
     if list(report):
         return None, report
+    report.extend(_unsafe(base, file))
+    report.extend(_forbidden_extra(extra, node.name))
     # A base cannot choose disks or the interface: the sections of the fleet are laid over it, key by key.
     answer = _merged(_merged(base, own), extra)
     try:
@@ -70,7 +70,11 @@ def render_answer(node: NodePlan, files: Mapping[str, str], image: IsoFacts) -> 
         report.add(answer_codes.EXTRA_KEY.finding(message, remedy, path=(*_at(node.name), "answer")))
         return None, report
     for finding in check_keys(tomllib.loads(data.decode()), release):
-        if finding.severity is Severity.ERROR:
+        told = {f.path for f in report}
+        if (
+            finding.severity is Severity.ERROR
+            and (*_at(node.name), "answer", *(finding.path or ())) not in told
+        ):
             report.add(_blamed(finding, base, extra, node.name, file))
     report.extend(check_answer(data, file))
     return (None if report.has_errors else data), report
@@ -136,7 +140,7 @@ def _blamed(
         return answer_codes.EXTRA_KEY.finding(
             finding.message, finding.remedy, path=(*_at(name), "answer", *path), on_key=finding.on_key
         )
-    if _has(base, path):
+    if _has(base, path[: max(2, len(path) - 1)]):  # what is missing in a table is the table's
         return codes.TEMPLATE.finding(finding.message, finding.remedy, place=Place(file))
     return replace(finding, path=_at(name), on_key=True)
 
