@@ -15,10 +15,16 @@ from ventoy_kit.cli import cli as group
 from ventoy_kit.cli.console import CHANGING
 from ventoy_kit.errors import StorageError
 
+ANSWER = Path(__file__).parents[1] / "answers" / "cases" / "ext4-by-serial" / "answer.toml"
 FINDING = {"rule", "severity", "message", "remedy", "file", "line", "column", "path"}
 
 # One call that succeeds for every command; `{stick}` is an empty folder.
 CALLS = {
+    "answer render": ["answer", "render", "node1"],
+    "answer simulate": [
+        *("answer", "simulate", "node1", "--hardware", str(Path(__file__).parent / "hardware.json")),
+    ],
+    "answer validate": ["answer", "validate", str(ANSWER)],
     "bios check": ["bios", "check", "node1", "--facts", str(Path(__file__).parent / "facts.json")],
     "bios export": ["bios", "export", "dell-fcm2250"],
     "bios probe": ["bios", "probe"],
@@ -41,6 +47,9 @@ CALLS = {
 
 # One call of a command that findings stop; the others cannot have any.
 REFUSED = {
+    "answer render": ["answer", "render", "nobody"],
+    "answer simulate": ["answer", "simulate", "node1"],
+    "answer validate": ["answer", "validate", "fleet.yaml"],
     "bios check": ["bios", "check", "nobody"],
     "bios export": ["bios", "export", "nobody"],
     "bios show": ["bios", "show", "nobody"],
