@@ -124,11 +124,6 @@ NO_FACTS = Rule(
     "WWN, and refuses when they are not there; that is safe, but found out at the machine.",
     Severity.NOTE,
 )
-FILTER_UNSAFE = Rule(
-    "VK-E27",
-    "An answer that was built without facts selects disks by what is theirs alone",
-    "Only an exact serial or WWN names one disk whatever else is plugged in.",
-)
 NO_ANSWER = Rule(
     "VK-E28",
     "The file is an answer file",
