@@ -11,7 +11,10 @@
 # vk_wwn TEXT: the one form in which WWNs are compared: lower case, no blanks, without the prefix that says
 # which register the number comes from (naa., eui., t10., nvme., uuid., 0x). Nothing for all zeros.
 vk_wwn() (
-    wwn=$(vk_squeeze "$1" | vk_lower)
+    case "$1" in
+        *[!!-~]* | *[A-Z]*) wwn=$(vk_squeeze "$1" | vk_lower) ;;
+        *) wwn=$1 ;;
+    esac
     case "${wwn}" in
         naa.* | eui.* | t10.*) wwn=${wwn#????} ;;
         nvme.* | uuid.*) wwn=${wwn#?????} ;;
@@ -78,7 +81,7 @@ vk_is_whole_disk() (
 # vk_scan_disks: writes VK_RUN/devices. sysfs counts sizes in units of 512 bytes whatever the sector size.
 vk_scan_disks() {
     : >"${VK_RUN}/devices"
-    for vk_folder in /sys/block/*; do
+    for vk_folder in "${VK_ROOT}"/sys/block/*; do
         vk_is_whole_disk "${vk_folder}" || continue
         vk_serial=$(vk_disk_serial "${vk_folder}")
         vk_wwn=$(vk_disk_wwn "${vk_folder}")
@@ -135,13 +138,23 @@ vk_devices_text() (
     done <"${VK_RUN}/devices"
 )
 
+# vk_vtoydump OPTION: what Ventoy's own tool prints of the medium that was booted from.
+vk_vtoydump() {
+    /ventoy/tool/vtoydump "$1" /ventoy/ventoy_os_param 2>/dev/null </dev/null
+}
+
+# vk_is_device_node FILE
+vk_is_device_node() {
+    [ -b "$1" ]
+}
+
 # vk_find_stick: the names of the disk(s) that Ventoy booted from, into VK_STICK (blanks around each).
 # Ventoy's own tool finds it by the identifiers that the boot loader left in memory; -t is for the case that
 # the ISO lies on another disk than the stick (vlnk).
 vk_find_stick() {
     VK_STICK=' '
     for vk_option in -f -t; do
-        vk_line=$(/ventoy/tool/vtoydump "${vk_option}" /ventoy/ventoy_os_param 2>/dev/null </dev/null)
+        vk_line=$(vk_vtoydump "${vk_option}")
         vk_line=${vk_line%%#*}
         case "${vk_line}" in
             /dev/*) vk_name=${vk_line#/dev/} ;;
@@ -151,7 +164,7 @@ vk_find_stick() {
             '' | *[!a-z0-9]*) continue ;;
             *) ;;
         esac
-        [ -d "/sys/block/${vk_name}" ] || continue
+        [ -d "${VK_ROOT}/sys/block/${vk_name}" ] || continue
         VK_STICK="${VK_STICK}${vk_name} "
     done
     while IFS="${VK_TAB}" read -r vk_name vk_rest; do
@@ -175,20 +188,20 @@ vk_stack() (
         [ ! -e "${part}/partition" ] || vk_stack "${part}"
     done
     for holder in "$1"/holders/*; do
-        [ ! -e "${holder}" ] || vk_stack "/sys/block/${holder##*/}"
+        [ ! -e "${holder}" ] || vk_stack "${VK_ROOT}/sys/block/${holder##*/}"
     done
 )
 
 # vk_is_ventoy_mapped DEVICE: does a device-mapper table of Ventoy stand on it? Ventoy names them `ventoy` (the
 # ISO), `vtoy_persistent`, and `VentoyPart` or the partition's own name (the data partition).
 vk_is_ventoy_mapped() (
-    vk_stack "/sys/block/$1" | {
+    vk_stack "${VK_ROOT}/sys/block/$1" | {
         while IFS=' ' read -r name number; do
-            label=$(vk_attribute "/sys/block/${name}/dm/name")
+            label=$(vk_attribute "${VK_ROOT}/sys/block/${name}/dm/name")
             case "${label}" in
                 '') ;;
                 ventoy* | vtoy* | Ventoy*) exit 0 ;;
-                *) [ ! -d "/sys/block/$1/${label}" ] || exit 0 ;;
+                *) [ ! -d "${VK_ROOT}/sys/block/$1/${label}" ] || exit 0 ;;
             esac
         done
         exit 1
@@ -198,13 +211,15 @@ vk_is_ventoy_mapped() (
 # vk_is_in_use DEVICE: is it, one of its partitions or something that stands on them mounted or used as swap?
 # True also if that cannot be told.
 vk_is_in_use() (
-    { [ -r /proc/self/mountinfo ] && [ -d "/sys/block/$1" ]; } || exit 0
-    vk_stack "/sys/block/$1" | {
+    mounts="${VK_ROOT}/proc/self/mountinfo"
+    swaps="${VK_ROOT}/proc/swaps"
+    { [ -r "${mounts}" ] && [ -d "${VK_ROOT}/sys/block/$1" ]; } || exit 0
+    vk_stack "${VK_ROOT}/sys/block/$1" | {
         while IFS=' ' read -r name number; do
-            if [ -z "${number}" ] || cut -d ' ' -f 3 /proc/self/mountinfo | grep -qxF -e "${number}"; then
+            if [ -z "${number}" ] || cut -d ' ' -f 3 "${mounts}" | grep -qxF -e "${number}"; then
                 exit 0
             fi
-            if [ -r /proc/swaps ] && cut -f 1 /proc/swaps | cut -d ' ' -f 1 | grep -qxF -e "/dev/${name}"; then
+            if [ -r "${swaps}" ] && cut -f 1 "${swaps}" | cut -d ' ' -f 1 | grep -qxF -e "/dev/${name}"; then
                 exit 0
             fi
         done
@@ -300,7 +315,7 @@ vk_check_system_disk() {
             ;;
         *) ;;
     esac
-    if ! [ -b "/dev/$1" ]; then
+    if ! vk_is_device_node "/dev/$1"; then
         vk_fail VK-B29 "${vk_text}"
         return 1
     fi
@@ -308,7 +323,7 @@ vk_check_system_disk() {
         vk_fail VK-B26 "${vk_text}"
         return 1
     fi
-    vk_flag=$(vk_attribute "/sys/block/$1/ro")
+    vk_flag=$(vk_attribute "${VK_ROOT}/sys/block/$1/ro")
     if [ "${vk_flag}" != 0 ]; then
         vk_fail VK-B27 "${vk_text}"
         return 1

@@ -8,14 +8,14 @@
 
 # vk_read_machine: into VK_SERIAL, VK_UUID (empty: absent or a placeholder) and VK_MACS (blanks around each).
 vk_read_machine() {
-    VK_SERIAL_REPORTED=$(vk_attribute /sys/class/dmi/id/product_serial)
-    VK_UUID_REPORTED=$(vk_attribute /sys/class/dmi/id/product_uuid | vk_lower)
+    VK_SERIAL_REPORTED=$(vk_attribute "${VK_ROOT}/sys/class/dmi/id/product_serial")
+    VK_UUID_REPORTED=$(vk_attribute "${VK_ROOT}/sys/class/dmi/id/product_uuid" | vk_lower)
     VK_SERIAL=${VK_SERIAL_REPORTED}
     VK_UUID=${VK_UUID_REPORTED}
     if vk_placeholder "${VK_SERIAL}"; then VK_SERIAL=''; fi
     if vk_placeholder "${VK_UUID}"; then VK_UUID=''; fi
     VK_MACS=' '
-    for vk_nic in /sys/class/net/*; do
+    for vk_nic in "${VK_ROOT}"/sys/class/net/*; do
         vk_mac=$(vk_nic_address "${vk_nic}")
         [ -z "${vk_mac}" ] || VK_MACS="${VK_MACS}${vk_mac} "
     done

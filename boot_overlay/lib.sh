@@ -9,9 +9,15 @@
 # variables stay their own.
 # shellcheck disable=SC2034  # VK_* variables are read by the scripts that source this file
 
-VK=/ventoy-kit
-VK_TICKET=/ventoy/autoinstall
-VK_RUN="${VK}/run"
+# vk_use_root FOLDER: where the machine is. Empty, so `/`, in an installer; `ventoy-kit answer simulate` puts a
+# machine made of recorded facts there, and runs these same functions.
+vk_use_root() {
+    VK_ROOT=$1
+    VK="${VK_ROOT}/ventoy-kit"
+    VK_TICKET="${VK_ROOT}/ventoy/autoinstall"
+    VK_RUN="${VK}/run"
+}
+vk_use_root ''
 VK_TAB=$(printf '\t')
 VK_NEWLINE='
 '
@@ -21,8 +27,8 @@ VK_DETAIL=''
 # vk_log TEXT...: into the overlay's log and, where there is one, the kernel's.
 vk_log() {
     printf '%s\n' "$*" >>"${VK}/log"
-    if [ -c /dev/kmsg ]; then
-        printf '<6>ventoy-kit: %s\n' "$*" >/dev/kmsg
+    if [ -c "${VK_ROOT}/dev/kmsg" ]; then
+        printf '<6>ventoy-kit: %s\n' "$*" >"${VK_ROOT}/dev/kmsg"
     fi
     return 0
 } 2>/dev/null
@@ -90,21 +96,37 @@ vk_lower() {
 
 # vk_squeeze TEXT: without blanks and whatever cannot be printed. Identifiers are compared in this form, since
 # firmware pads them with blanks or zero bytes.
-vk_squeeze() (
-    printf '%s' "$1" | tr -cd '!-~'
-)
+vk_squeeze() {
+    case "$1" in
+        *[!!-~]*) printf '%s' "$1" | tr -cd '!-~' ;;
+        *) printf '%s' "$1" ;; # nothing to take away, so no process is needed
+    esac
+}
 
 # vk_attribute FILE: the squeezed content of a sysfs file; nothing if it cannot be read.
 vk_attribute() (
     [ -r "$1" ] || exit 0
-    tr -cd '!-~' 2>/dev/null <"$1"
+    value=''
+    more=''
+    { IFS= read -r value && IFS= read -r more; } 2>/dev/null <"$1"
+    # Most hold one line without blanks, which the shell reads by itself.
+    case "${value}/${more}" in
+        /) tr -cd '!-~' 2>/dev/null <"$1" ;;
+        *[!!-~]* | *?/?*) tr -cd '!-~' 2>/dev/null <"$1" ;;
+        *) printf '%s' "${value}" ;;
+    esac
 )
 
 # vk_placeholder VALUE: true for what firmware and cheap bridges report when nobody filled the field in.
 # Only letters and digits count, in any case. Placeholders never identify anything. The same list is in
 # ventoy_kit/fleet/placeholders.py.
 vk_placeholder() (
-    value=$(printf '%s' "$1" | tr -cd 'A-Za-z0-9' | vk_lower)
+    # Letters beyond hexadecimal ones and a digit stand together in no placeholder.
+    case "$1" in *[0-9]*) case "$1" in *[G-Zg-z]*) exit 1 ;; *) ;; esac ;; *) ;; esac
+    case "$1" in
+        *[!a-z0-9]*) value=$(printf '%s' "$1" | tr -cd 'A-Za-z0-9' | vk_lower) ;;
+        *) value=$1 ;;
+    esac
     case "${value}" in
         '') exit 0 ;;
         defaultstring | tobefilledbyoem | oem) exit 0 ;;
@@ -118,12 +140,12 @@ vk_placeholder() (
     esac
     # All the same character: zeros, Fs, Xs.
     first=${value%"${value#?}"}
-    [ -z "$(printf '%s' "${value}" | tr -d "${first}")" ]
+    [ "${value#*[!"${first}"]}" = "${value}" ]
 )
 
 # vk_command_line_has WORD: is it a word of the kernel's command line?
 vk_command_line_has() {
-    tr ' ' '\n' </proc/cmdline 2>/dev/null | grep -qxF -e "$1"
+    tr ' ' '\n' <"${VK_ROOT}/proc/cmdline" 2>/dev/null | grep -qxF -e "$1"
 }
 
 # vk_read_conf: the overlay's own description into VK_FLEET, VK_GENERATION, VK_IMAGE, VK_FAMILY and VK_ARMS (`none`:

@@ -15,10 +15,16 @@ from ventoy_kit.cli import cli as group
 from ventoy_kit.cli.console import CHANGING
 from ventoy_kit.errors import StorageError
 
+ANSWER = Path(__file__).parents[1] / "answers" / "cases" / "ext4-by-serial" / "answer.toml"
 FINDING = {"rule", "severity", "message", "remedy", "file", "line", "column", "path"}
 
 # One call that succeeds for every command; `{stick}` is an empty folder.
 CALLS = {
+    "answer render": ["answer", "render", "node1"],
+    "answer simulate": [
+        *("answer", "simulate", "node1", "--hardware", str(Path(__file__).parent / "hardware.json")),
+    ],
+    "answer validate": ["answer", "validate", str(ANSWER)],
     "bios check": ["bios", "check", "node1", "--facts", str(Path(__file__).parent / "facts.json")],
     "bios export": ["bios", "export", "dell-fcm2250"],
     "bios probe": ["bios", "probe"],
@@ -44,6 +50,9 @@ CALLS = {
 
 # One call of a command that findings stop; the others cannot have any.
 REFUSED = {
+    "answer render": ["answer", "render", "nobody"],
+    "answer simulate": ["answer", "simulate", "node1"],
+    "answer validate": ["answer", "validate", "fleet.yaml"],
     "bios check": ["bios", "check", "nobody"],
     "bios export": ["bios", "export", "nobody"],
     "bios show": ["bios", "show", "nobody"],
@@ -166,6 +175,9 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         "bios check": "ventoy_kit.app.bios.check",
         "bios export": "ventoy_kit.app.bios.export",
         "bios probe": "ventoy_kit.app.bios.probe_text",
+        "answer render": "ventoy_kit.app.answer.render",
+        "answer simulate": "ventoy_kit.app.answer.simulate_target",
+        "answer validate": "ventoy_kit.app.answer.validate",
         "bios show": "ventoy_kit.app.bios.show",
         "build": "ventoy_kit.app.build.build",
         "check": "ventoy_kit.app.check.check",

@@ -129,7 +129,8 @@ def plan_of(data: bytes, root_hash: str = READY_HASH) -> Plan:
     assert fleet is not None, list(report)
     assert not report.has_errors, list(report)
     isos = {name: iso(PurePath(image.path or "").name) for name, image in fleet.images.items()}
-    return compose(fleet, Inputs(library(), isos, dict.fromkeys(fleet.secrets, root_hash)))
+    secrets = dict.fromkeys(fleet.secrets, root_hash)
+    return compose(fleet, Inputs(library(), isos, secrets, secrets))
 
 
 def payload_of(data: bytes) -> Payload:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ventoy_kit import __version__
+from ventoy_kit.app.build_simulation import simulate_fleet
 from ventoy_kit.app.check import wipe_table
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.known_files import Remembered
@@ -23,7 +24,7 @@ from ventoy_kit.edge.state import load_state, save_state
 from ventoy_kit.edge.stick_files import StickFolder
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.gather.isos import digest_isos
-from ventoy_kit.gather.secrets import SecretSources, gather_hashes
+from ventoy_kit.gather.secrets import SecretSources, gather_clear, gather_hashes
 from ventoy_kit.gather.wanted import origin_of
 from ventoy_kit.payload.model import Payload
 from ventoy_kit.payload.render import render_payload
@@ -97,6 +98,8 @@ def render(
     known = load_state(workspace.base, "hashes")
     sources = SecretSources(workspace.base, host.files, host.environment, host.process)
     hashes, report = gather_hashes(fleet, sources, {k: v for k, v in known.items() if isinstance(v, str)})
+    clear, found = gather_clear(fleet, sources)
+    report.extend(found)
     if report.has_errors:
         return None, report
     if remember and dict(known) != dict(hashes):
@@ -115,9 +118,13 @@ def render(
         known_files.save()
     if report.has_errors:
         return None, report
-    plan = compose(fleet, Inputs(workspace.library, isos, hashes))
+    plan = compose(fleet, Inputs(workspace.library, isos, hashes, clear))
     payload, found = render_payload(plan, workspace.library)
     report.extend(found)
+    if payload is not None:
+        found = simulate_fleet(plan, workspace, host, remember=remember)
+        report.extend(found)
+        payload = None if found.has_errors else payload
     return (None, report) if payload is None else (Rendered(plan, payload, isos), report)
 
 

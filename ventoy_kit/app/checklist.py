@@ -45,20 +45,21 @@ def checklist(file: Path, nodes: Sequence[str], form: Format, host: Host) -> Out
     report = workspace.located(found)
     if found.has_errors:
         return Outcome("checklist", report)
-    plan = _plan(workspace, workspace.fleet)
+    plan = draft_plan(workspace, workspace.fleet)
     chosen = [n for n in plan.nodes if not nodes or n.name in nodes]
     sheets = {n.name: render_checklist(plan, n, workspace.library)[form].decode() for n in chosen}
     text = (PAGE_BREAK if form == "txt" else "\n").join(sheets.values())
     return Outcome("checklist", report, {"format": form, "checklists": sheets}, [Document(text)])
 
 
-def _plan(workspace: Workspace, fleet: Fleet) -> Plan:
-    """A plan without digests and password hashes: no checklist shows either, and neither need be at hand for it."""
+def draft_plan(workspace: Workspace, fleet: Fleet, shown: str = "*") -> Plan:
+    """A plan without digests and with `shown` in the place of secrets, which need not be at hand for it."""
     isos = {
         name: IsoFile(workspace.images.files[name], facts, "", name=workspace.images.names.get(name, ""))
         for name, facts in workspace.isos.items()
     }
-    return compose(fleet, Inputs(workspace.library, isos, dict.fromkeys(fleet.secrets, "*")))
+    secrets = dict.fromkeys(fleet.secrets, shown)
+    return compose(fleet, Inputs(workspace.library, isos, secrets, secrets))
 
 
 def node_names(file: Path, host: Host) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """All rules of the kit, by code."""
 
+from ventoy_kit.answers import codes as answer_codes
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.blueprint import codes as blueprint_codes
 from ventoy_kit.fleet import codes as fleet_codes
@@ -16,6 +17,7 @@ from ventoy_kit.stick import arm_codes, config_codes, reconcile_codes
 from ventoy_kit.stick import codes as target_codes
 
 _MODULES = (
+    answer_codes,
     app_codes,
     apt_codes,
     blueprint_codes,

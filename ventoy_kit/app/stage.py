@@ -20,6 +20,7 @@ from ventoy_kit.edge.files import remove_file
 from ventoy_kit.edge.stick_files import ObstructedError, StickFolder
 from ventoy_kit.edge.targets import OpenStick, open_stick
 from ventoy_kit.payload.model import Manifest
+from ventoy_kit.payload.overlay import nodes_in_clear
 from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
@@ -269,6 +270,7 @@ def status(file: Path | None, target: str, host: Host) -> Outcome:
     manifest, arming = look.found.manifest, look.armed.state.arming
     state = "nothing of this fleet" if manifest is None else f"generation {manifest.generation}"
     state += "" if manifest is None or manifest.complete else ", interrupted before it was complete"
+    clear = nodes_in_clear(e.origin for e in manifest.entries) if manifest else ()
     result: dict[str, Any] = {
         "target": stick.title,
         "generation": manifest.generation if manifest else None,
@@ -276,6 +278,7 @@ def status(file: Path | None, target: str, host: Host) -> Outcome:
         "wanted": built.manifest.generation,
         "armed": arming_result(arming, host.clock()),
         "held": look.armed.held,
+        "secrets_in_clear": list(clear),
         **plan_result(plan),
     }
     blocks: list[Block] = [
@@ -283,4 +286,6 @@ def status(file: Path | None, target: str, host: Host) -> Outcome:
         *([Lines((arming_line(arming, host.clock()),))] if arming else []),
         *plan_table(plan, "Every file was read and is as it should be."),
     ]
+    if clear:
+        blocks.append(Lines((f"It holds secrets in clear of {', '.join(clear)}.",)))
     return Outcome("status", report, result, blocks)

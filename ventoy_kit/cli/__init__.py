@@ -12,6 +12,7 @@ from ventoy_kit import __version__
 
 # Short helps stand here so that `--help` loads no command.
 COMMANDS = {
+    "answer": "Print, check and simulate answer files.",
     "bios": "Show, check and export firmware settings.",
     "build": "Render answers, tickets, boot overlay and menus into build/.",
     "check": "Check the fleet file, its images and data folders.",
@@ -31,6 +32,7 @@ COMMANDS = {
 }
 
 MODULES = {
+    "answer": "answer_commands",
     "bios": "bios_commands",
     "disarm": "arm_commands",
     "reimage": "arm_commands",

@@ -176,6 +176,15 @@ UNKNOWN_MODEL = Rule(
     "machine with UEFI.",
 )
 UNKNOWN_SECRET = Rule("VK-R04", "A secret that is named is declared", "Secrets are declared under `secrets`.")
+NOT_ON_STICK = Rule(
+    "VK-E31",
+    "A secret that travels in clear is allowed to",
+    "Tokens and subscription keys cannot be hashed. A stick's file system has no permissions, so that whoever holds it "
+    "reads them. `allow_on_stick: true` at the secret says that this is known.",
+)
+PIN_TWICE = Rule(
+    "VK-E32", "A pinned interface name stands once in a node", "Two interfaces cannot have one name."
+)
 UNUSED = Rule(
     "VK-R05",
     "What is declared is used",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ventoy_kit.fleet.answering import Webhook
 from ventoy_kit.fleet.base import Model
 from ventoy_kit.fleet.judging import Raid
-from ventoy_kit.fleet.values import Int, Name, Package, Size
+from ventoy_kit.fleet.values import Bool, Int, Name, Package, Size
 
 Filesystem = Literal["ext4", "xfs", "zfs", "btrfs"]
 
@@ -65,4 +66,16 @@ class Install(Model):
     )
     reboot_mode: Literal["reboot", "power-off"] = Field(
         "reboot", description="What the installer does at its end."
+    )
+    reboot_on_error: Bool = Field(
+        default=False,
+        description="Proxmox: whether it reboots after a failure instead of staying at a shell.",
+    )
+    webhook: Webhook | None = Field(None, description="Proxmox: who is told when the installation is done.")
+    subscription_key: Name | None = Field(
+        None, description="Proxmox: secret that holds it (since 9.2); it needs `allow_on_stick: true`."
+    )
+    answer: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Proxmox: further sections and keys of the installer's answer file; they may not choose disks.",
     )

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from ventoy_kit.fleet import codes
+from ventoy_kit.fleet.answer_rules import check_answering, used_secrets
 from ventoy_kit.fleet.disk_rules import check_disks
 from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order
 from ventoy_kit.fleet.losses import check_storage
@@ -42,6 +43,7 @@ def check_fleet(fleet: Fleet, *, hooks: Mapping[str, HookSpec], models: Collecti
         report.extend(_identity(node, at))
         report.extend(check_disks(node, at))
         report.extend(check_storage(node, at))
+        report.extend(check_answering(fleet, node, at))
         report.extend(_fqdn(fleet, name, at))
         report.extend(_hooks(fleet, node, at, hooks))
     report.extend(_default_hooks(fleet, hooks))
@@ -319,8 +321,9 @@ def _unused(fleet: Fleet) -> Iterator[Finding]:
                 path=("networks", name),
                 on_key=True,
             )
+    named = {fleet.defaults.root_password, *used_secrets(fleet)}
     for name in fleet.secrets:
-        if name != fleet.defaults.root_password:
+        if name not in named:
             yield codes.UNUSED.finding(
                 f"nothing uses the secret `{name}`",
                 "Remove it, or name it.",

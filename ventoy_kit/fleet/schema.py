@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from ventoy_kit.fleet.answering import PinName
 from ventoy_kit.fleet.base import Model
 from ventoy_kit.fleet.installing import Install
 from ventoy_kit.fleet.judging import Pool, QDevice, RuleCode, Switch, Waiver
@@ -72,6 +73,11 @@ class Secret(Model):
     )
     kept_by: Name | None = Field(
         None, description="Service of this fleet that keeps it, such as a password store, if one does."
+    )
+
+    allow_on_stick: Bool = Field(
+        default=False,
+        description="Whether it may travel in clear where no hash will do (tokens, subscription keys).",
     )
 
     @model_validator(mode="after")
@@ -147,6 +153,9 @@ class Nic(Model):
     title: Title | None = Field(None, description="What it is, such as `2.5GbE in the WLAN slot`.")
     port: Title | None = Field(
         None, description="Which socket or switch port it is cabled to; for the checklist."
+    )
+    pin: PinName | None = Field(
+        None, description="Name that it gets in the installed system (Proxmox VE 9.1 or newer)."
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ventoy_kit.errors import MachineError
+from ventoy_kit.fleet.answer_rules import used_secrets
 from ventoy_kit.fleet.schema import Fleet, Secret
 from ventoy_kit.gather import codes
 from ventoy_kit.ports import Environment, Files, Process
@@ -63,6 +64,26 @@ def gather_hashes(
             if made is not None:
                 hashes[name] = made
     return hashes, report
+
+
+def gather_clear(fleet: Fleet, sources: SecretSources) -> tuple[Mapping[str, str], Report]:
+    """The secrets that travel in clear, by name: tokens and subscription keys whose secret allows it.
+
+    Returns:
+        The values, and findings VK-X01 to VK-X04; no finding holds any part of one.
+    """
+    report = Report()
+    out: dict[str, str] = {}
+    for name in used_secrets(fleet):
+        value, finding = _read(fleet.secrets[name], name, sources)
+        report.extend(() if finding is None else (finding,))
+        report.extend(_open_file(fleet.secrets[name], name, sources))
+        if value is not None and (not value.isprintable() or not value.strip()):
+            message = "the value is empty, or holds a line end or a control character"
+            report.add(codes.SECRET_SHAPE.finding(message, "Use one line of text.", path=("secrets", name)))
+        elif value is not None:
+            out[name] = value
+    return out, report
 
 
 def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None, Finding | None]:

@@ -5,7 +5,7 @@ The layout is a contract with the scripts in boot_overlay/, which read it in the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ventoy_kit.payload.archive import pack
@@ -55,15 +55,40 @@ def render_overlay(
         if name not in ("hook.sh", "README.md"):
             target = "codes" if name == "codes.tsv" else name
             files[f"ventoy-kit/{target}"] = (text.encode(), 0o755 if name.endswith(".sh") else 0o644)
-    files["ventoy-kit/overlay.conf"] = (conf.text().encode(), 0o644)
-    files["ventoy-kit/identity"] = (_identity(nodes).encode(), 0o644)
+    files |= {path: (data, 0o644) for path, data in node_data(conf, nodes).items()}
     for node in nodes:
         base = f"ventoy-kit/nodes/{node.name}"
-        files[f"{base}/title"] = (f"{node.title}\n".encode(), 0o644)
-        files[f"{base}/disks"] = (_disks(node).encode(), 0o644)
         for name, data in answers[node.name].items():
             files[f"{base}/{name}"] = (data, 0o755 if name == "first-boot" else 0o600)
     return pack(files)
+
+
+CLEAR = "boot overlay with answers and secrets in clear of "
+
+
+def overlay_origin(nodes: tuple[NodePlan, ...]) -> str:
+    """What the manifest says of an archive: whose secrets lie in it in clear."""
+    named = ", ".join(node.name for node in nodes if node.travels_in_clear)
+    return f"{CLEAR}{named}" if named else "boot overlay with answers"
+
+
+def nodes_in_clear(origins: Iterable[str]) -> tuple[str, ...]:
+    """The nodes whose secrets lie in clear on a stick, from the origins of its manifest."""
+    listed = (o.removeprefix(CLEAR).split(", ") for o in origins if o.startswith(CLEAR))
+    return tuple(sorted({name for names in listed for name in names}))
+
+
+def node_data(conf: OverlayConf, nodes: tuple[NodePlan, ...]) -> dict[str, bytes]:
+    """What the scripts need to tell machines and disks apart, by path."""
+    out = {
+        "ventoy-kit/overlay.conf": conf.text().encode(),
+        "ventoy-kit/identity": _identity(nodes).encode(),
+    }
+    for node in nodes:
+        base = f"ventoy-kit/nodes/{node.name}"
+        out[f"{base}/title"] = f"{node.title}\n".encode()
+        out[f"{base}/disks"] = _disks(node).encode()
+    return out
 
 
 def _identity(nodes: tuple[NodePlan, ...]) -> str:

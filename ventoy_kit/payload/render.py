@@ -9,7 +9,7 @@ from ventoy_kit.payload import codes
 from ventoy_kit.payload.answers import debian, proxmox
 from ventoy_kit.payload.checklist import render_armed_checklist, render_checklist
 from ventoy_kit.payload.model import ARMED_MENU, CHECKLIST_FOLDER, IsoRef, Payload, PayloadFile, digest_of
-from ventoy_kit.payload.overlay import OverlayConf, render_overlay
+from ventoy_kit.payload.overlay import OverlayConf, overlay_origin, render_overlay
 from ventoy_kit.payload.runner import RunnerHook, RunnerNode, RunnerTexts, RunnerTooLargeError, render_runner
 from ventoy_kit.payload.ticket import AUTO, plain_ticket, ticket_line
 from ventoy_kit.payload.ventoy_json import image_folder, iso_path, toolbox_config
@@ -38,6 +38,15 @@ def render_payload(plan: Plan, library: Library) -> tuple[Payload | None, Report
         return None, report
     generation = digest_of(draft.files, draft.isos, draft.config)[:8]
     return _render(plan, library, generation)
+
+
+def node_answer(plan: Plan, library: Library, name: str) -> tuple[dict[str, bytes], Report]:
+    """The answer files of one node by name, as they lie in the archive; none when the report has errors."""
+    report = Report()
+    node = next(n for n in plan.nodes if n.name == name)
+    image = plan.image(node.image)
+    files = _Renderer(plan, library, NO_GENERATION, report).node_files(node, image)
+    return ({} if report.has_errors else {k: v for k, v in files.items() if k != "first-boot"}), report
 
 
 def _render(plan: Plan, library: Library, generation: str) -> tuple[Payload | None, Report]:
@@ -101,7 +110,7 @@ class _Renderer:
             self.report.extend(found)
             if armed is not None:
                 out.append(PayloadFile(f"{folder}/{ARMED_MENU}", armed.text.encode(), f"{origin}, armed"))
-        answers = {node.name: self._node_files(node, image) for node in nodes}
+        answers = {node.name: self.node_files(node, image) for node in nodes}
         tickets = {AUTO: self._ticket(None, image)} | {n.name: self._ticket(n, image) for n in nodes}
         out += [
             PayloadFile(f"{folder}/{name}", data, "ticket")
@@ -111,7 +120,7 @@ class _Renderer:
         if not self.report.has_errors:
             conf = OverlayConf(plan.fleet, self.generation, image)
             archive = render_overlay(conf, nodes, answers, self.library.boot)
-            out.append(PayloadFile(f"{folder}/overlay.tar.bz2", archive, "boot overlay with answers"))
+            out.append(PayloadFile(f"{folder}/overlay.tar.bz2", archive, overlay_origin(nodes)))
         return out
 
     def _ticket(self, node: NodePlan | None, image: ImagePlan) -> bytes | None:
@@ -125,12 +134,12 @@ class _Renderer:
         self.report.extend(found)
         return data
 
-    def _node_files(self, node: NodePlan, image: ImagePlan) -> dict[str, bytes]:
+    def node_files(self, node: NodePlan, image: ImagePlan) -> dict[str, bytes]:
         """What the archive holds for one node; incomplete when the report has errors."""
         out: dict[str, bytes | None] = {}
         files = self.library.families[image.facts.family or ""]
         if image.facts.family == "proxmox":
-            out["answer.toml"], found = proxmox.render_answer(node, files)
+            out["answer.toml"], found = proxmox.render_answer(node, files, image.facts)
             self.report.extend(found)
         else:
             out["preseed.cfg"] = self._ticket(node, image)

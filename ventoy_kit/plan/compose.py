@@ -84,7 +84,14 @@ def _node(fleet: Fleet, name: str, node: Node, inputs: Inputs) -> NodePlan:
         ),
         install=node.install,
         hooks=_hooks(fleet, node, inputs.library.hooks),
+        pins=tuple(sorted((nic.mac, nic.pin) for nic in node.hardware.nics.values() if nic.pin)),
+        webhook_token=_clear(inputs, node.install.webhook.token if node.install.webhook else None),
+        subscription_key=_clear(inputs, node.install.subscription_key),
     )
+
+
+def _clear(inputs: Inputs, name: str | None) -> str | None:
+    return None if name is None else inputs.clear_secrets[name]
 
 
 def _address(fleet: Fleet, node: Node) -> AddressPlan:

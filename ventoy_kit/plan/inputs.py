@@ -63,9 +63,11 @@ class IsoFile:
 class Inputs:
     """What was gathered for one fleet.
 
-    `password_hashes` holds crypt(3) strings by secret name; it is left out of the representation.
+    `password_hashes` holds crypt(3) strings by secret name, `clear_secrets` tokens and keys that travel as they are;
+    both are left out of the representation.
     """
 
     library: Library
     isos: Mapping[str, IsoFile]
     password_hashes: Mapping[str, str] = field(repr=False)
+    clear_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

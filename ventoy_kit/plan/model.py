@@ -87,6 +87,9 @@ class HookPlan:
 class NodePlan:
     """A node with everything that defaults gave it.
 
+    `pins` holds hardware address and name of interfaces, sorted. `webhook_token` and `subscription_key` are secrets in
+    clear.
+
     `mirror` is the URL of a Debian mirror. `root_hash` is a crypt(3) string, left out of the representation.
     """
 
@@ -106,6 +109,14 @@ class NodePlan:
     disks: tuple[DiskPlan, ...]
     install: Install
     hooks: tuple[HookPlan, ...]
+    pins: tuple[tuple[str, str], ...] = ()
+    webhook_token: str | None = field(default=None, repr=False)
+    subscription_key: str | None = field(default=None, repr=False)
+
+    @property
+    def travels_in_clear(self) -> bool:
+        """Whether a secret of the node lies on the stick as it is."""
+        return self.webhook_token is not None or self.subscription_key is not None
 
     @property
     def fqdn(self) -> str:
