@@ -16,10 +16,13 @@ from ventoy_kit.fleet.marks import Marked
 from ventoy_kit.fleet.rules import check_fleet
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.gather import codes
+from ventoy_kit.gather.facts import FACTS_FOLDER, read_facts
 from ventoy_kit.gather.isos import inspect_isos
 from ventoy_kit.gather.library import OVERRIDABLE, make_library
+from ventoy_kit.hardware.inventory import Inventory
 from ventoy_kit.images import fetch_codes
 from ventoy_kit.images.facts import IsoFacts
+from ventoy_kit.plan.hardware_rules import check_hardware
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.rules import check_plan
 from ventoy_kit.report import Place, Report
@@ -40,6 +43,7 @@ class Workspace:
         isos: what the images are, by id; incomplete when some cannot be read.
         report: findings, not located yet.
         images: the lock, where images lie, and which must be fetched first.
+        inventories: recorded hardware facts by name of node.
     """
 
     file: Path
@@ -50,6 +54,7 @@ class Workspace:
     isos: Mapping[str, IsoFacts]
     report: Report
     images: Images = field(default_factory=Images)
+    inventories: Mapping[str, Inventory] = field(default_factory=dict)
 
     @property
     def base(self) -> Path:
@@ -69,7 +74,7 @@ class Workspace:
 
 def load_library(host: Host, base: Path | None) -> tuple[Library, Report]:
     """The data folders: the kit's, with those beside the fleet file laid over them."""
-    shipped = {name: read_tree(host.data / name) for name in (*OVERRIDABLE, "boot_overlay")}
+    shipped = {name: read_tree(host.data / name) for name in (*OVERRIDABLE, "boot_overlay", "probes")}
     own = {}
     if base is not None and base.resolve() != host.data.resolve():
         own = {name: read_tree(base / name) for name in OVERRIDABLE}
@@ -102,7 +107,10 @@ def load_workspace(file: Path, host: Host) -> Workspace:
     isos, found = inspect_isos(fleet, file.parent, files=host.files, reader=host.isos, cached=images.files)
     report.extend(found)
     report.extend(check_plan(fleet, isos, library.hooks, images.names))
-    return replace(loaded, isos=isos, images=images)
+    inventories, found = read_facts(read_tree(file.parent / FACTS_FOLDER)[""], fleet.nodes)
+    report.extend(found)
+    report.extend(check_hardware(fleet, inventories))
+    return replace(loaded, isos=isos, images=images, inventories=inventories)
 
 
 def unwritable(folder: Path) -> Report:

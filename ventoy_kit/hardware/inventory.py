@@ -82,7 +82,10 @@ class NicFacts:
 
 @dataclass(frozen=True, slots=True)
 class PciFacts:
-    """One PCI function: numbers as four (class: six) lower-case hexadecimal digits without `0x`."""
+    """One PCI function: numbers as four (`kind`, the class: six) lower-case hexadecimal digits without `0x`.
+
+    `title` is maker and model from udev's hardware database, None where that was not at hand.
+    """
 
     address: str
     kind: str = ""
@@ -90,6 +93,7 @@ class PciFacts:
     device: str = ""
     driver: str | None = None
     iommu_group: str | None = None
+    title: str | None = None
 
     @property
     def id(self) -> str:
@@ -116,6 +120,8 @@ class Inventory:
         hostname: the name of the system that ran the probe.
         cpu: model of the processor.
         memory: bytes of memory that Linux counts, less than what is built in; 0 if not recorded.
+        modules: bytes of each memory module, as the firmware tells root; empty if not recorded.
+        ecc: whether they are ECC; None if not recorded.
         root: whether root ran the probe; others cannot read serial numbers of machines.
         source: what recorded it.
     """
@@ -129,6 +135,8 @@ class Inventory:
     hostname: str | None = None
     cpu: str | None = None
     memory: int = 0
+    modules: tuple[int, ...] = ()
+    ecc: bool | None = None
     root: bool = False
     source: Literal["probe", "device-info"] = "probe"
 
