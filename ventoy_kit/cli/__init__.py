@@ -12,6 +12,7 @@ from ventoy_kit import __version__
 
 # Short helps stand here so that `--help` loads no command.
 COMMANDS = {
+    "adopt": "Add recorded machines to the fleet file.",
     "bios": "Show, check and export firmware settings.",
     "build": "Render answers, tickets, boot overlay and menus into build/.",
     "check": "Check the fleet file, its images and data folders.",
@@ -19,6 +20,7 @@ COMMANDS = {
     "demo": "Do the main job on a built-in example, without root or stick.",
     "doctor": "Say which programs and rights are missing, and what for.",
     "fetch": "Bring the fleet's images into the cache, verified, and lock them.",
+    "hardware": "Record and show what machines are made of.",
     "hooks": "List the hooks that nodes can run after installation.",
     "image": "List, verify and look into images.",
     "init": "Write a commented fleet file to begin with.",
@@ -27,7 +29,7 @@ COMMANDS = {
     "status": "List disks, or say what of the build is on a target.",
 }
 
-MODULES = {"bios": "bios_commands"}
+MODULES = {"adopt": "hardware_commands", "bios": "bios_commands", "hardware": "hardware_commands"}
 """Modules of commands that do not stand in `commands`."""
 
 
