@@ -19,6 +19,7 @@ FINDING = {"rule", "severity", "message", "remedy", "file", "line", "column", "p
 
 # One call that succeeds for every command; `{stick}` is an empty folder.
 CALLS = {
+    "adopt": ["adopt", str(Path(__file__).parent / "hardware.json"), "--yes"],
     "bios check": ["bios", "check", "node1", "--facts", str(Path(__file__).parent / "facts.json")],
     "bios export": ["bios", "export", "dell-fcm2250"],
     "bios probe": ["bios", "probe"],
@@ -29,6 +30,9 @@ CALLS = {
     "demo": ["demo", "{stick}/demo"],
     "doctor": ["doctor"],
     "fetch": ["fetch", "--offline"],
+    "hardware probe": ["hardware", "probe"],
+    "hardware scan": ["hardware", "scan", "here", "--local"],
+    "hardware show": ["hardware", "show", str(Path(__file__).parent / "hardware.json")],
     "hooks list": ["hooks", "list"],
     "image inspect": ["image", "inspect", ISO],
     "image list": ["image", "list"],
@@ -41,6 +45,7 @@ CALLS = {
 
 # One call of a command that findings stop; the others cannot have any.
 REFUSED = {
+    "adopt": ["adopt", "fleet.yaml", "--yes"],
     "bios check": ["bios", "check", "nobody"],
     "bios export": ["bios", "export", "nobody"],
     "bios show": ["bios", "show", "nobody"],
@@ -49,6 +54,8 @@ REFUSED = {
     "checklist": ["checklist", "nobody"],
     "demo": ["demo", "."],
     "fetch": ["fetch", "nobody"],
+    "hardware scan": ["hardware", "scan", "nobody"],
+    "hardware show": ["hardware", "show", "nobody"],
     "image inspect": ["image", "inspect", "fleet.yaml"],
     "image verify": ["image", "verify", "{stick}"],
     "init": ["init", "."],
@@ -154,6 +161,7 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         raise StorageError("the disk is on fire", "Leave the building.")
 
     where = {
+        "adopt": "ventoy_kit.app.adopt.adopt",
         "bios check": "ventoy_kit.app.bios.check",
         "bios export": "ventoy_kit.app.bios.export",
         "bios probe": "ventoy_kit.app.bios.probe_text",
@@ -164,6 +172,9 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         "demo": "ventoy_kit.app.demo.demo",
         "doctor": "ventoy_kit.app.doctor.doctor",
         "fetch": "ventoy_kit.app.fetch.fetch",
+        "hardware probe": "ventoy_kit.app.hardware.probe_text",
+        "hardware scan": "ventoy_kit.app.hardware.scan",
+        "hardware show": "ventoy_kit.app.hardware.show",
         "hooks list": "ventoy_kit.app.info.hooks_list",
         "image inspect": "ventoy_kit.app.info.inspect_images",
         "image list": "ventoy_kit.app.image_list.image_list",

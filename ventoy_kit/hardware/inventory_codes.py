@@ -60,14 +60,14 @@ DISK_AMBIGUOUS = Rule(
 )
 SIZE_DIFFERS = Rule(
     "VK-E10",
-    "A disk has the declared size",
-    "Serial number or WWN say that it is the disk, its size differs by more than 10 percent. The boot hook refuses such a "
-    "system disk (VK-B28).",
+    "A system disk has the declared size",
+    "Serial number or WWN say that it is the disk, its size differs by more than 10 percent. The boot hook refuses it "
+    "(VK-B28).",
 )
-MODEL_DIFFERS = Rule(
+DISK_DIFFERS = Rule(
     "VK-E11",
-    "A disk has the declared model",
-    "One of the two names should contain the other; blanks, hyphens and case do not count.",
+    "A disk has the declared model, and one that stays the declared size",
+    "One of the two models should contain the other; blanks, hyphens and case do not count. Sizes may differ by 10 percent.",
     Severity.WARNING,
 )
 DISK_UNDECLARED = Rule(

@@ -197,9 +197,12 @@ def _disks(node: Node, inventory: Inventory, at: Path, file: str) -> Iterator[Fi
         )
     for facts in inventory.disks:
         if facts.name not in owner and not is_stick_like(facts):
+            nameless = facts.serial is None and facts.wwn is None
             yield codes.DISK_UNDECLARED.finding(
                 f"{describe(facts)} is not declared",
-                ADOPT.format(file) + " to declare it with `use: keep`.",
+                "Nothing to do: it has nothing to be declared by, and is never touched."
+                if nameless
+                else ADOPT.format(file) + " to declare it with `use: keep`.",
                 path=(*at, "disks"),
                 on_key=True,
             )
@@ -207,13 +210,14 @@ def _disks(node: Node, inventory: Inventory, at: Path, file: str) -> Iterator[Fi
 
 def _one_disk(disk: Disk, facts: DiskFacts, path: Path) -> Iterator[Finding]:
     if disk.size and facts.size and abs(disk.size - facts.size) * 10 > disk.size:
-        yield codes.SIZE_DIFFERS.finding(
+        rule = codes.SIZE_DIFFERS if disk.use == "system" else codes.DISK_DIFFERS
+        yield rule.finding(
             f"declared are {format_size(disk.size)}, /dev/{facts.name} has {format_size(facts.size)}",
             f"Write `size: {format_size(facts.size)}`, if it is the disk that you mean.",
             path=(*path, "size"),
         )
     if disk.model and models_differ(disk.model, facts.model):
-        yield codes.MODEL_DIFFERS.finding(
+        yield codes.DISK_DIFFERS.finding(
             f"declared is `{disk.model}`, /dev/{facts.name} says `{facts.model}`",
             "Correct `model`, if it is the disk that you mean.",
             path=(*path, "model"),
