@@ -43,6 +43,11 @@ class ScanOptions:
     output: Path | None = None
 
 
+def is_node_name(text: str) -> bool:
+    """Whether a machine can be called so in the fleet file; facts are kept under that name."""
+    return NODE_NAME.fullmatch(text) is not None
+
+
 def scan(file: Path, name: str | None, options: ScanOptions, host: Host) -> Outcome:
     """Record a machine's facts. Reads only, but for the file that it writes here.
 

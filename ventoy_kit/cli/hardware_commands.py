@@ -21,9 +21,9 @@ def hardware() -> None:
 
 
 def _node_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
-    from ventoy_kit.plan.adopt import NODE_NAME
+    from ventoy_kit.app.hardware import is_node_name
 
-    if value is not None and not NODE_NAME.fullmatch(value):
+    if value is not None and not is_node_name(value):
         raise click.BadParameter("write a node's name: lower-case letters, digits and hyphens")
     return value
 
