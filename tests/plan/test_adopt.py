@@ -150,6 +150,11 @@ def test_a_known_node_learns_what_it_lacks_and_keeps_what_it_says():
         ([of(None, replace(GAMMA, hostname="localhost"))], "VK-E17"),
         ([of("gamma", GAMMA), of("gamma", GAMMA)], "VK-E18"),
         ([of("x", ALPHA), of("y", ALPHA)], "VK-E18"),
+        ([of("gamma", GAMMA), of("delta", GAMMA)], "VK-E18"),
+        (
+            [of("x", Inventory(nics=(NicFacts("e", "", "01:00:5e:00:00:01"), NicFacts("f", "", "zz"))))],
+            "VK-E20",
+        ),
         ([of("x", replace(ALPHA, dmi={"product_serial": "ALPHA01", "product_uuid": "BETA"}))], None),
         ([of("gamma", replace(GAMMA, nics=()))], "VK-E20"),
     ],

@@ -20,7 +20,7 @@ from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.fleet.values import format_size
 from ventoy_kit.gather.facts import FACTS_FOLDER
 from ventoy_kit.hardware import inventory_codes as codes
-from ventoy_kit.hardware.inventory import Inventory, parse_inventory
+from ventoy_kit.hardware.inventory import Inventory, document_of, parse_inventory
 from ventoy_kit.plan.adopt import NODE_NAME, host_node_name
 from ventoy_kit.plan.hardware_rules import identity_findings, reported_serial, reported_uuid
 from ventoy_kit.report import Place, Report
@@ -98,9 +98,8 @@ def _option(file: Path) -> str:
 
 
 def _pretty(out: str) -> str:
-    """The document that a probe printed, whatever a login said before it, so that a person can read and compare it."""
-    document = json.loads(out.strip().splitlines()[-1])
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
+    """What the probe printed, so that a person can read and compare it."""
+    return json.dumps(document_of(out), indent=1, sort_keys=True, ensure_ascii=True) + "\n"
 
 
 def _fleet(file: Path, host: Host) -> tuple[Fleet | None, Marked | None]:

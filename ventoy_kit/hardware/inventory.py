@@ -156,7 +156,7 @@ def parse_inventory(text: str, file: str) -> tuple[Inventory | None, Report]:
         remedy = "Record the facts anew: `ventoy-kit hardware scan NODE`."
         return None, Report([codes.FACTS_UNREADABLE.finding(message, remedy, place=Place(file))])
 
-    document = _document(text)
+    document = document_of(text)
     if not isinstance(document, dict):
         return refused(f"{file} holds no facts: it is no JSON document")
     try:
@@ -173,7 +173,8 @@ def parse_inventory(text: str, file: str) -> tuple[Inventory | None, Report]:
         return refused(f"{file} is damaged at {where}: {first['msg']}")
 
 
-def _document(text: str) -> Any:
+def document_of(text: str) -> Any:
+    """The JSON document that a text is or ends with; None if it is none. A talkative login may stand before it."""
     lines = text.strip().splitlines()
     for candidate in (text, lines[-1] if lines else ""):
         try:

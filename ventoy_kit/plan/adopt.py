@@ -32,6 +32,7 @@ from ventoy_kit.report import Path, Place, Report, Severity
 
 NODE_NAME = re.compile(r"(?!auto$)(?![0-9]+$)[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 ANY_MODEL = "generic-uefi"
+_MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
 _WWN = re.compile(r"[0-9A-Za-z._-]{8,80}")
 _NO_TITLE = re.compile('[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"$\\\\`]+')
 
@@ -108,6 +109,15 @@ class _Adopter:
             for nic in node.hardware.nics.values():
                 self.owners[f"mac {nic.mac}"].add(name)
 
+    def own(self, name: str, inventory: Inventory) -> None:
+        """A second file of the same machine is of this node then."""
+        if serial := reported_serial(inventory):
+            self.owners[f"serial {serial}"].add(name)
+        if uuid := reported_uuid(inventory):
+            self.owners[f"uuid {uuid}"].add(name)
+        for nic in _nics(inventory).values():
+            self.owners[f"mac {nic.permanent_mac}"].add(name)
+
     def one(self, recorded: Recorded) -> Adoption | None:
         name = self.name_of(recorded)
         if name is None:
@@ -166,6 +176,7 @@ class _Adopter:
             )
             self.refuse(codes.CANNOT_ADOPT, f"{recorded.file}: {what} for node `{name}`", remedy, recorded)
             return None
+        self.own(name, inventory)
         nic, network, address, why = chosen
         product = inventory.dmi.get("product_name", "")
         values = {
@@ -195,9 +206,13 @@ class _Adopter:
         """NIC, network and address: what the machine had, if that lies in a network of the fleet, else a free one."""
         for key, nic in nics.items():
             for text in nic.addresses:
-                ip = ip_interface(text).ip
+                try:
+                    ip = ip_interface(text).ip
+                except ValueError:
+                    continue
                 for name, network in self.fleet.networks.items():
-                    if ip.version == network.cidr.version and ip in network.cidr and ip not in self.addresses:
+                    inside = ip.version == network.cidr.version and ip in network.cidr
+                    if inside and ip != network.gateway and ip not in self.addresses:
                         self.addresses.add(ip)
                         return key, name, f"{ip}/{network.cidr.prefixlen}", "the address that it had"
         name = self.fleet.defaults.network or next(iter(self.fleet.networks), "")
@@ -307,7 +322,7 @@ def _hardware(inventory: Inventory, written: Mapping[str, Any]) -> dict[str, Any
 
 def _nics(inventory: Inventory) -> dict[str, NicFacts]:
     """NICs that have a permanent address of one interface, by a name for the fleet file."""
-    found = [n for n in inventory.nics if n.permanent_mac and not int(n.permanent_mac[:2], 16) & 0x01]
+    found = [n for n in inventory.nics if _MAC.fullmatch(n.permanent_mac or "")]
     return {_name(nic.name): nic for nic in found}
 
 
