@@ -142,11 +142,11 @@ def update(case: Path, report: str, files: dict[str, str]) -> None:
 
 
 ELSEWHERE = {
-    "VK-E17": "tests/app/test_hardware.py",
-    "VK-E18": "tests/app/test_adopt.py",
-    "VK-E19": "tests/app/test_adopt.py",
-    "VK-E20": "tests/app/test_adopt.py",
-    "VK-E21": "tests/app/test_adopt.py",
+    "VK-Q17": "tests/app/test_hardware.py",
+    "VK-Q18": "tests/app/test_adopt.py",
+    "VK-Q19": "tests/app/test_adopt.py",
+    "VK-Q20": "tests/app/test_adopt.py",
+    "VK-Q21": "tests/app/test_adopt.py",
     "VK-G03": "tests/cli: there is no fleet file",
     "VK-H01": "tests/fleet/test_hooks.py",
     "VK-H02": "tests/fleet/test_hooks.py",
@@ -167,7 +167,7 @@ UPPER_HALF = (
     "VK-S",
     "VK-N",
     "VK-D",
-    "VK-E",
+    "VK-Q",
     "VK-M",
     "VK-R",
     "VK-A",

@@ -35,7 +35,7 @@ def test_the_plan_is_shown_and_written_once(fleet, cli: Cli, gamma):
     old = (fleet / "fleet.yaml").read_text()
     plan = cli.json("adopt", gamma, "--dry-run")
     assert tree(fleet) == before
-    assert [f["rule"] for f in plan.envelope["findings"]] == ["VK-E19"]
+    assert [f["rule"] for f in plan.envelope["findings"]] == ["VK-Q19"]
     assert plan.result["nodes"]["gamma"]["new"] is True
     assert (
         "+      nvme0n1: {use: keep, serial: S7GAMMA03, model: Samsung, size: 2 TB}\n" in plan.result["diff"]
@@ -106,12 +106,12 @@ def test_the_files_mode_mark_and_line_ends_stay(fleet, cli, gamma):
 @pytest.mark.parametrize(
     ("name", "text", "rule"),
     [
-        ("x.json", "{}", "VK-E01"),
-        ("absent.json", None, "VK-E01"),
-        ("hardware/Bad_Name.json", facts(), "VK-E17"),
-        ("x.json", facts(hostname="localhost"), "VK-E17"),
-        ("hardware/node1.json", facts(), "VK-E04"),
-        ("hardware/gamma.json", facts(nics=[]), "VK-E20"),
+        ("x.json", "{}", "VK-Q01"),
+        ("absent.json", None, "VK-Q01"),
+        ("hardware/Bad_Name.json", facts(), "VK-Q17"),
+        ("x.json", facts(hostname="localhost"), "VK-Q17"),
+        ("hardware/node1.json", facts(), "VK-Q04"),
+        ("hardware/gamma.json", facts(nics=[]), "VK-Q20"),
     ],
 )
 def test_what_cannot_be_adopted_is_1_and_nothing_is_written(fleet, cli, name, text, rule):
@@ -127,7 +127,7 @@ def test_what_cannot_be_adopted_is_1_and_nothing_is_written(fleet, cli, name, te
 def test_two_files_of_one_machine_are_refused(fleet, cli, gamma):
     (fleet / "again.json").write_text(facts(hostname="gamma"))
     assert cli.json("adopt", gamma, gamma, "-n").code == 0
-    assert "VK-E18" in cli.json("adopt", gamma, "again.json", "--yes").rules
+    assert "VK-Q18" in cli.json("adopt", gamma, "again.json", "--yes").rules
 
 
 def test_a_file_that_cannot_be_edited_alone_stays(fleet, cli):
@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_edited_alone_stays(fleet, cli):
     (fleet / "twin.json").write_text(facts("TWIN001", "a8:a1:59:00:00:99"))
     before = tree(fleet)
     ran = cli.json("adopt", "twin.json", "--yes")
-    assert "VK-E21" in ran.rules
+    assert "VK-Q21" in ran.rules
     assert tree(fleet) == before
 
 

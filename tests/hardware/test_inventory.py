@@ -46,7 +46,7 @@ def test_what_is_damaged_is_said(text, said):
     found, report = parse_inventory(text, "f.json")
     assert found is None
     (finding,) = report
-    assert finding.rule.code == "VK-E01"
+    assert finding.rule.code == "VK-Q01"
     assert said in finding.message
 
 

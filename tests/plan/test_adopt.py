@@ -101,7 +101,7 @@ def test_a_new_machine_becomes_a_node():
     ]
     node = fleet.nodes["gamma"]
     assert (node.network.nic, str(node.network.address)) == ("enp2s0", "10.0.0.2/24")  # the one with a link
-    assert [f.rule.code for f in report] == ["VK-E19", "VK-E19"]
+    assert [f.rule.code for f in report] == ["VK-Q19", "VK-Q19"]
     assert adopted(new, of("gamma", GAMMA))[0] == new
 
 
@@ -143,20 +143,20 @@ def test_a_known_node_learns_what_it_lacks_and_keeps_what_it_says():
 @pytest.mark.parametrize(
     ("recorded", "code"),
     [
-        ([of("alpha", replace(ALPHA, dmi={"product_serial": "OTHER"}, nics=()))], "VK-E04"),
-        ([of("beta", GAMMA)], "VK-E04"),
-        ([of("Gamma!", GAMMA)], "VK-E17"),
-        ([of(None, GAMMA)], "VK-E17"),
-        ([of(None, replace(GAMMA, hostname="localhost"))], "VK-E17"),
-        ([of("gamma", GAMMA), of("gamma", GAMMA)], "VK-E18"),
-        ([of("x", ALPHA), of("y", ALPHA)], "VK-E18"),
-        ([of("gamma", GAMMA), of("delta", GAMMA)], "VK-E18"),
+        ([of("alpha", replace(ALPHA, dmi={"product_serial": "OTHER"}, nics=()))], "VK-Q04"),
+        ([of("beta", GAMMA)], "VK-Q04"),
+        ([of("Gamma!", GAMMA)], "VK-Q17"),
+        ([of(None, GAMMA)], "VK-Q17"),
+        ([of(None, replace(GAMMA, hostname="localhost"))], "VK-Q17"),
+        ([of("gamma", GAMMA), of("gamma", GAMMA)], "VK-Q18"),
+        ([of("x", ALPHA), of("y", ALPHA)], "VK-Q18"),
+        ([of("gamma", GAMMA), of("delta", GAMMA)], "VK-Q18"),
         (
             [of("x", Inventory(nics=(NicFacts("e", "", "01:00:5e:00:00:01"), NicFacts("f", "", "zz"))))],
-            "VK-E20",
+            "VK-Q20",
         ),
         ([of("x", replace(ALPHA, dmi={"product_serial": "ALPHA01", "product_uuid": "BETA"}))], None),
-        ([of("gamma", replace(GAMMA, nics=()))], "VK-E20"),
+        ([of("gamma", replace(GAMMA, nics=()))], "VK-Q20"),
     ],
 )
 def test_what_cannot_be_adopted_is_said_and_changes_nothing_of_it(recorded, code):
@@ -167,7 +167,7 @@ def test_what_cannot_be_adopted_is_said_and_changes_nothing_of_it(recorded, code
 
 def test_a_machine_that_two_nodes_declare_is_refused():
     text = TEXT.replace("identity: {serial: BETA002}", "identity: {serial: ALPHA01}")
-    assert [f.rule.code for f in adopted(text, of(None, ALPHA))[2]] == ["VK-E18"]
+    assert [f.rule.code for f in adopted(text, of(None, ALPHA))[2]] == ["VK-Q18"]
 
 
 def test_a_network_without_a_free_address_is_said():
@@ -176,7 +176,7 @@ def test_a_network_without_a_free_address_is_said():
         of(f"n{n}", Inventory(nics=(NicFacts("e", "", f"d8:43:ae:00:0c:{n:02x}"),))) for n in range(1, 14)
     ]
     _, fleet, report = adopted(text, *full)
-    assert {f.rule.code for f in report} == {"VK-E20"}
+    assert {f.rule.code for f in report} == {"VK-Q20"}
     assert len(fleet.nodes) == 2 + 11  # 14 hosts, less the gateway, 10.0.0.11 and 10.0.0.12
 
 
@@ -265,7 +265,7 @@ def test_any_machine_comes_back_as_it_was_recorded(inventory):
     assert {n: v[:2] for n, v in found.items()} == {n: v[:2] for n, v in expected.items()}
     assert all(abs(found[n][2] - expected[n][2]) * 10 <= expected[n][2] for n in expected)
     assert all(d.use == "keep" for d in node.disks.values())
-    left_out = [f for f in report if f.rule.code == "VK-E19"]
+    left_out = [f for f in report if f.rule.code == "VK-Q19"]
     assert len(left_out) == len(inventory.disks) - len(expected)
     assert {n.mac for n in node.hardware.nics.values()} == {n.permanent_mac for n in inventory.nics}
     assert [g.id for g in node.hardware.gpus] == [p.id for p in inventory.pci or ()]

@@ -141,7 +141,7 @@ def _read(facts: tuple[Path, ...], report: Report, host: Host) -> tuple[list[Rec
 def _edited(
     file: Path, old: bytes, marked: Marked, adoptions: tuple[Adoption, ...], report: Report
 ) -> bytes | None:
-    """The file with the additions; None and VK-E21 if reading it again gives anything else."""
+    """The file with the additions; None and VK-Q21 if reading it again gives anything else."""
     additions = as_additions(adoptions)
     if not additions.values:
         return old

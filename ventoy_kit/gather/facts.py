@@ -19,7 +19,7 @@ def read_facts(files: Mapping[str, bytes], nodes: Collection[str]) -> tuple[Mapp
         nodes: names of the fleet's nodes.
 
     Returns:
-        Inventories by name of node, in the order of the names, without those of nobody; findings of VK-E01 and VK-E02.
+        Inventories by name of node, in the order of the names, without those of nobody; findings of VK-Q01 and VK-Q02.
     """
     found: dict[str, Inventory] = {}
     report = Report()

@@ -149,7 +149,7 @@ def parse_inventory(text: str, file: str) -> tuple[Inventory | None, Report]:
         file: how it is named to the user.
 
     Returns:
-        The inventory, or None and a finding of VK-E01.
+        The inventory, or None and a finding of VK-Q01.
     """
 
     def refused(message: str) -> tuple[None, Report]:

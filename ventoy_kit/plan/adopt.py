@@ -75,7 +75,7 @@ def adopt(
         profiles: BIOS profiles by name.
 
     Returns:
-        What to add, in the order of the files, without those that have errors; findings of VK-E04, VK-E17 to VK-E20.
+        What to add, in the order of the files, without those that have errors; findings of VK-Q04, VK-Q17 to VK-Q20.
     """
     whole = _Adopter(fleet, document, profiles)
     found = [whole.one(each) for each in recorded]
