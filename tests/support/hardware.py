@@ -137,7 +137,7 @@ ALLIANCE = {"corvette": CORVETTE, "falcon": FALCON, "gozanti": GOZANTI}
 
 def as_json(inventory: Inventory, *, uefi: bool | None = True) -> str:
     """Facts as a file holds them."""
-    document: dict[str, Any] = {"format": 1, **asdict(inventory)}
+    document: dict[str, Any] = {"format": 1, "hardware": asdict(inventory)}
     if uefi is not None:
         document["firmware"] = {"uefi": uefi}
     return json.dumps(document, indent=1)

@@ -72,7 +72,7 @@ def build(file: Path, host: Host, *, dry_run: bool = False, offline: bool = Fals
         workspace = load_workspace(file, host)
     workspace = workspace.demanding_images()
     if workspace.fleet is None or workspace.report.has_errors or told.has_errors:
-        return Outcome("build", workspace.located(told))
+        return Outcome("build", workspace.located(told, workspace.hardware))
     problem = unwritable(workspace.base)
     problem.extend(unwritable(workspace.base / BUILD_FOLDER) if not problem.has_errors else ())
     if problem.has_errors:
@@ -122,7 +122,7 @@ def render(
     payload, found = render_payload(plan, workspace.library)
     report.extend(found)
     if payload is not None:
-        found = simulate_fleet(plan, workspace, host, remember=remember)
+        found = Report([*workspace.hardware, *simulate_fleet(plan, workspace, host, remember=remember)])
         report.extend(found)
         payload = None if found.has_errors else payload
     return (None, report) if payload is None else (Rendered(plan, payload, isos), report)

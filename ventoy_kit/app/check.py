@@ -34,7 +34,7 @@ def check(file: Path, host: Host, *, online: bool = False) -> Outcome:
         from ventoy_kit.app.newer import newer_releases
 
         more.extend(newer_releases(workspace, host))
-    report = workspace.located(workspace.notes, more)
+    report = workspace.located(workspace.hardware, workspace.notes, more)
     if workspace.fleet is None or report.has_errors:
         return Outcome("check", report)
     fleet = workspace.fleet

@@ -7,7 +7,7 @@ from ventoy_kit.fleet import codes as fleet_codes
 from ventoy_kit.fleet import hook_codes
 from ventoy_kit.gather import codes as gather_codes
 from ventoy_kit.hardware import codes as hardware_codes
-from ventoy_kit.hardware import firmware_codes
+from ventoy_kit.hardware import firmware_codes, inventory_codes
 from ventoy_kit.images import apt_codes, catalog_codes, fetch_codes, trust_codes
 from ventoy_kit.images import codes as image_codes
 from ventoy_kit.payload import codes as payload_codes
@@ -31,6 +31,7 @@ _MODULES = (
     hardware_codes,
     hook_codes,
     image_codes,
+    inventory_codes,
     payload_codes,
     plan_codes,
     reconcile_codes,

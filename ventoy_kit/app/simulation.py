@@ -16,6 +16,7 @@ from ventoy_kit.answers.proxmox_simulate import Boot, Simulation, simulate
 from ventoy_kit.answers.stick import with_stick
 from ventoy_kit.app.host import Host
 from ventoy_kit.edge.overlay_run import Machine, Resolved, missing_tools, run_overlays
+from ventoy_kit.gather.facts import FACTS_FOLDER
 from ventoy_kit.hardware.firmware import parse_facts
 from ventoy_kit.hardware.inventory import DiskFacts, Inventory, parse_inventory
 from ventoy_kit.payload.answers.proxmox import DISK_PLACEHOLDER
@@ -24,9 +25,6 @@ from ventoy_kit.payload.ticket import ticket_line
 from ventoy_kit.plan.model import DiskPlan, NodePlan, Plan
 from ventoy_kit.report import Finding, Place, Report
 from ventoy_kit.report import Path as DocPath
-
-FACTS_FOLDER = "hardware"
-"""Folder beside the fleet file; facts of a node are in `<node>.json`."""
 
 GENERATION = "00000000"
 SCRIPTS = ("lib.sh", "identity.sh", "disks.sh")
@@ -65,10 +63,20 @@ def read_facts(file: Path, host: Host) -> tuple[Facts | None, Report]:
     inventory, report = parse_inventory(text, str(file))
     if inventory is None:
         return None, report
+    if any(not disk.size for disk in inventory.disks):
+        message = f"{file} does not tell the disks' sizes, and the installer's choice depends on them"
+        report.add(
+            codes.NO_FACTS.finding(
+                message, "Record the machine with `ventoy-kit hardware scan`.", place=Place(str(file))
+            )
+        )
+        return None, report
     firmware, _ = parse_facts(text, str(file))
-    boot: Boot | None = (
-        None if firmware is None or firmware.uefi is None else "efi" if firmware.uefi else "bios"
-    )
+    boot: Boot | None = None
+    if firmware is not None and firmware.uefi is not None:
+        boot = "efi" if firmware.uefi else "bios"
+    elif inventory.boot_mode is not None:
+        boot = "efi" if inventory.boot_mode == "uefi" else "bios"
     return Facts(inventory, boot), report
 
 

@@ -18,10 +18,13 @@ from ventoy_kit.fleet.marks import Marked
 from ventoy_kit.fleet.rules import check_fleet
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.gather import codes
+from ventoy_kit.gather.facts import FACTS_FOLDER, read_facts
 from ventoy_kit.gather.isos import inspect_isos
 from ventoy_kit.gather.library import OVERRIDABLE, make_library
+from ventoy_kit.hardware.inventory import Inventory
 from ventoy_kit.images import fetch_codes
 from ventoy_kit.images.facts import IsoFacts
+from ventoy_kit.plan.hardware_rules import check_hardware
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.rules import check_plan
 from ventoy_kit.report import Place, Report, Severity
@@ -44,6 +47,8 @@ class Workspace:
         images: the lock, where images lie, and which must be fetched first.
         notes: notes of the blueprint's rules, not located yet; `check` shows them, other commands do not.
         blueprint: the model of services and fault domains, None if there is no fleet.
+        inventories: recorded hardware facts by name of node.
+        hardware: where they and the fleet file disagree, not located yet; kept apart, so that a simulation can go on.
     """
 
     file: Path
@@ -56,6 +61,8 @@ class Workspace:
     images: Images = field(default_factory=Images)
     notes: Report = field(default_factory=Report)
     blueprint: Blueprint | None = None
+    inventories: Mapping[str, Inventory] = field(default_factory=dict)
+    hardware: Report = field(default_factory=Report)
 
     @property
     def base(self) -> Path:
@@ -75,7 +82,7 @@ class Workspace:
 
 def load_library(host: Host, base: Path | None) -> tuple[Library, Report]:
     """The data folders: the kit's, with those beside the fleet file laid over them."""
-    shipped = {name: read_tree(host.data / name) for name in (*OVERRIDABLE, "boot_overlay")}
+    shipped = {name: read_tree(host.data / name) for name in (*OVERRIDABLE, "boot_overlay", "probes")}
     own = {}
     if base is not None and base.resolve() != host.data.resolve():
         own = {name: read_tree(base / name) for name in OVERRIDABLE}
@@ -136,7 +143,11 @@ def load_workspace(file: Path, host: Host) -> Workspace:
     isos, found = inspect_isos(fleet, file.parent, files=host.files, reader=host.isos, cached=images.files)
     report.extend(found)
     report.extend(check_plan(fleet, isos, library.hooks, images.names))
-    return _judged(replace(loaded, isos=isos, images=images), fleet, _proxmox_nodes(fleet, isos))
+    inventories, found = read_facts(read_tree(file.parent / FACTS_FOLDER)[""], fleet.nodes)
+    report.extend(found)
+    hardware = check_hardware(fleet, inventories)
+    whole = replace(loaded, isos=isos, images=images, inventories=inventories, hardware=hardware)
+    return _judged(whole, fleet, _proxmox_nodes(fleet, isos))
 
 
 def _proxmox_nodes(fleet: Fleet, isos: Mapping[str, IsoFacts]) -> frozenset[str]:

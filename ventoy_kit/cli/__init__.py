@@ -12,6 +12,7 @@ from ventoy_kit import __version__
 
 # Short helps stand here so that `--help` loads no command.
 COMMANDS = {
+    "adopt": "Add recorded machines to the fleet file.",
     "answer": "Print, check and simulate answer files.",
     "bios": "Show, check and export firmware settings.",
     "build": "Render answers, tickets, boot overlay and menus into build/.",
@@ -21,6 +22,7 @@ COMMANDS = {
     "disarm": "Make an armed stick a toolbox again.",
     "doctor": "Say which programs and rights are missing, and what for.",
     "fetch": "Bring the fleet's images into the cache, verified, and lock them.",
+    "hardware": "Record and show what machines are made of.",
     "hooks": "List the hooks that nodes can run after installation.",
     "image": "List, verify and look into images.",
     "init": "Write a commented fleet file to begin with.",
@@ -32,9 +34,11 @@ COMMANDS = {
 }
 
 MODULES = {
+    "adopt": "hardware_commands",
     "answer": "answer_commands",
     "bios": "bios_commands",
     "disarm": "arm_commands",
+    "hardware": "hardware_commands",
     "reimage": "arm_commands",
     "what-if": "plan_commands",
 }

@@ -162,6 +162,12 @@ IDENTITY_WEAK = Rule(
     "are not loaded yet when names and network are chosen; the ticket with the node's name works.",
     Severity.WARNING,
 )
+IDENTITY_TOO_WEAK = Rule(
+    "VK-M05",
+    "A node without serial number and UUID has a permanent MAC address and a system disk with a serial number",
+    "A node that the firmware cannot name is recognised by a MAC address, which must be burnt in, and is only installed "
+    "where its system disk is found, so both together have to tell the machine from others.",
+)
 
 UNKNOWN_IMAGE = Rule("VK-R01", "An image that is named is declared", "Images are declared under `images`.")
 UNKNOWN_HOOK = Rule(

@@ -254,6 +254,7 @@ def _identity(node: Node, at: Path) -> Iterator[Finding]:
                 "Add `identity: {serial: ...}` if its firmware reports one.",
                 path=at,
             )
+            yield from _identity_by_parts(node, at)
     for name, nic in node.hardware.nics.items():
         first = int(nic.mac[:2], 16)
         if first & 0x03:
@@ -263,6 +264,25 @@ def _identity(node: Node, at: Path) -> Iterator[Finding]:
                 "Copy the permanent address (`ethtool -P NIC`).",
                 path=(*at, "hardware", "nics", name, "mac"),
             )
+
+
+def _identity_by_parts(node: Node, at: Path) -> Iterator[Finding]:
+    """What a node that only a MAC address tells from others still needs."""
+    if all(int(nic.mac[:2], 16) & 0x03 for nic in node.hardware.nics.values()):
+        yield codes.IDENTITY_TOO_WEAK.finding(
+            "nothing but MAC addresses tells this machine from others, and none of them is burnt in",
+            "Add `identity:`, or a NIC with its permanent address (`ethtool -P NIC`).",
+            path=(*at, "hardware", "nics"),
+            on_key=True,
+        )
+    system = [d for d in node.disks.values() if d.use == "system"]
+    if system and not any(d.serial and not is_placeholder_serial(d.serial) for d in system):
+        yield codes.IDENTITY_TOO_WEAK.finding(
+            "nothing but a MAC address tells this machine from others, and no system disk has a serial number",
+            "Add `identity:`, or the `serial:` of a system disk.",
+            path=(*at, "disks"),
+            on_key=True,
+        )
 
 
 def _fqdn(fleet: Fleet, name: str, at: Path) -> Iterator[Finding]:

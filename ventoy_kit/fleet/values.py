@@ -327,7 +327,7 @@ def parse_size(value: Any) -> int:
 def format_size(size: int) -> str:
     """Bytes for people, decimal as disks are sold, binary where it is round: `2 TB`, `64 GiB`, `1.7 MB`."""
     for unit in ("TiB", "GiB", "MiB"):
-        if size >= _UNITS[unit] and size % _UNITS[unit] == 0:
+        if size >= _UNITS[unit] and size % _UNITS[unit] == 0 and size // _UNITS[unit] < 100_000:
             return f"{size // _UNITS[unit]} {unit}"
     for unit in ("TB", "GB", "MB", "KB"):
         if round(size / _UNITS[unit], 1) >= 1:

@@ -21,7 +21,7 @@ def make_library(shipped: Mapping[str, Tree], own: Mapping[str, Tree]) -> tuple[
     """Parse the data folders.
 
     Args:
-        shipped: trees of the kit by folder name: those of OVERRIDABLE, and boot_overlay.
+        shipped: trees of the kit by folder name: those of OVERRIDABLE, boot_overlay and probes.
         own: trees of the former found beside the fleet file.
 
     Returns:
@@ -55,7 +55,8 @@ def make_library(shipped: Mapping[str, Tree], own: Mapping[str, Tree]) -> tuple[
     }
     catalog, certificates = _catalog(shipped.get("catalog", {}), own.get("catalog", {}), report)
     runner = text["hooks"].get("_runner", {})
-    return Library(hooks, profiles, families, boot, runner, catalog, certificates), report
+    probes = dict(text.get("probes", {}).get("", {}))
+    return Library(hooks, profiles, families, boot, runner, catalog, certificates, probes), report
 
 
 def _catalog(

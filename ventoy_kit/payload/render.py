@@ -22,6 +22,9 @@ NO_GENERATION = "00000000"
 
 PATH_LIMIT = 240
 
+PROBE_PATH = "probe/hardware.py"
+"""The program that records a machine's facts, for a rescue system that has the stick at hand."""
+
 
 def render_payload(plan: Plan, library: Library) -> tuple[Payload | None, Report]:
     """Render everything, twice: once to know the generation, once with it.
@@ -72,6 +75,8 @@ class _Renderer:
             if image.delivery == "overlay":
                 files += self._image_files(image, menus)
         files += [f for node in plan.nodes for f in self._checklists(node)]
+        probe = f"ventoy/{plan.fleet}/{generation}/{PROBE_PATH}"
+        files.append(PayloadFile(probe, self.library.probe.encode(), "hardware probe"))
         files.sort(key=lambda f: f.path)
         isos = tuple(IsoRef(iso_path(i), i.id, i.facts.size, i.sha256, i.origin) for i in plan.images)
         for path in (*(f.path for f in files), *(i.path for i in isos)):

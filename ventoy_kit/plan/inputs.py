@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from ventoy_kit.fleet.hooks import HookSpec
+from ventoy_kit.hardware.probe_text import joined_probe
 from ventoy_kit.hardware.profiles import BiosProfile
 from ventoy_kit.images.catalog import CatalogEntry
 from ventoy_kit.images.facts import IsoFacts
@@ -24,6 +25,7 @@ class Library:
         runner: files of the first-boot runner by name.
         catalog: entries of the image catalog by id.
         certificates: files of the catalog's `keys/` folder by name, as they are.
+        probes: programs that look at a machine, by file name; never the user's.
     """
 
     hooks: Mapping[str, HookSpec]
@@ -33,6 +35,12 @@ class Library:
     runner: Mapping[str, str]
     catalog: Mapping[str, CatalogEntry] = field(default_factory=dict)
     certificates: Mapping[str, bytes] = field(default_factory=dict)
+    probes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def probe(self) -> str:
+        """The program that records all facts of a machine."""
+        return joined_probe(self.probes["firmware.py"], self.probes["hardware.py"])
 
 
 @dataclass(frozen=True, slots=True)
