@@ -13,6 +13,7 @@ from ventoy_kit import __version__
 # Short helps stand here so that `--help` loads no command.
 COMMANDS = {
     "bios": "Show, check and export firmware settings.",
+    "blueprint": "Draw the fleet: nodes, services, fault domains, quorum.",
     "build": "Render answers, tickets, boot overlay and menus into build/.",
     "check": "Check the fleet file, its images and data folders.",
     "checklist": "Print what to compare, set and press at each machine.",
@@ -32,6 +33,8 @@ COMMANDS = {
 
 MODULES = {
     "bios": "bios_commands",
+    "blueprint": "sheet_commands",
+    "checklist": "sheet_commands",
     "disarm": "arm_commands",
     "reimage": "arm_commands",
     "what-if": "plan_commands",
