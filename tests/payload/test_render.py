@@ -124,7 +124,9 @@ def test_comments_change_nothing():
 
 def test_what_runs_on_a_node_changes_checklists_alone():
     text = BASE.read_text()
-    other = text.replace("    title: First\n", "    title: First\n    guests: {vm: {kind: vm, memory: 4 GiB}}\n")
+    other = text.replace(
+        "    title: First\n", "    title: First\n    guests: {vm: {kind: vm, memory: 4 GiB}}\n"
+    )
 
     def files(payload: Payload) -> dict[str, bytes]:
         """By path, without the generation, and without the archives, which hold it in compressed form."""
