@@ -184,7 +184,7 @@ class Printed:
 
 def overlap(one: Any, other: Any, slack: float = 0.5) -> bool:
     """Whether two boxes share more than a hair."""
-    return (
+    return bool(
         min(one["right"], other["right"]) - max(one["x"], other["x"]) > slack
         and min(one["bottom"], other["bottom"]) - max(one["y"], other["y"]) > slack
     )
