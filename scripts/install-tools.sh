@@ -6,7 +6,8 @@ set -eu
 tools='busybox:busybox-static shellcheck:shellcheck xorriso:xorriso grub-mkrescue:grub-common mformat:mtools strace:strace fincore:util-linux-extra
 mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse mkfs.fat:dosfstools sfdisk:fdisk sgdisk:gdisk partx:util-linux
 qemu-system-x86_64:qemu-system-x86 setpriv:util-linux gpgv:gpgv sqv:sqv curl:curl
-nginx:nginx-light cpio:cpio mkfs.ext4:e2fsprogs'
+nginx:nginx-light cpio:cpio mkfs.ext4:e2fsprogs
+chromium:chromium pdftotext:poppler-utils'
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=
@@ -15,6 +16,9 @@ for pair in $tools; do
 done
 [ -d /usr/lib/grub/i386-pc ] || missing="$missing grub-pc-bin"
 [ -d /usr/lib/grub/x86_64-efi ] || missing="$missing grub-efi-amd64-bin"
+[ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || missing="$missing fonts-dejavu-core"
+ldconfig -p | grep -q libpangoft2-1 || missing="$missing libpangoft2-1.0-0"
+ldconfig -p | grep -q libharfbuzz-subset || missing="$missing libharfbuzz-subset0"
 [ -d /usr/share/OVMF ] || missing="$missing ovmf"
 [ -n "$missing" ] || exit 0
 

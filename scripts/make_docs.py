@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -19,12 +20,16 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticUndefined
 
 from ventoy_kit.app.rulebook import RULES
+from ventoy_kit.blueprint.model import Blueprint
 from ventoy_kit.cli import COMMANDS, cli
 from ventoy_kit.fleet import values
+from ventoy_kit.fleet.decode import decode_fleet
 from ventoy_kit.fleet.hooks import HookSpec, ParamSpec, parse_hook
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.hardware.profiles import BiosProfile, Setting, parse_profiles
 from ventoy_kit.report import Rule
+from ventoy_kit.sheets.cards import drawing_of
+from ventoy_kit.sheets.svg import as_svg
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -440,6 +445,16 @@ def option_text(option: click.Option) -> str:
     return text
 
 
+def blueprint_picture() -> str:
+    """The example fleet, as `ventoy-kit blueprint` draws it."""
+    data = (ROOT / "examples" / "alliance" / "fleet.yaml").read_bytes()
+    fleet, _, report = decode_fleet(data, "fleet.yaml")
+    if fleet is None:
+        raise SystemExit(str(list(report)))
+    titles = {name: profile.title for name, profile in shipped_profiles().items()}
+    return as_svg(drawing_of(Blueprint(fleet), titles))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "rules.md": rules_page,
     "boot-codes.md": boot_codes_page,
@@ -447,6 +462,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "hooks.md": hooks_page,
     "bios-profiles.md": bios_page,
+    "../images/blueprint.svg": blueprint_picture,
 }
 
 
@@ -473,15 +489,16 @@ def main() -> int:
     if sys.argv[1:] == ["--check"]:
         stale = stale_pages()
         for name, difference in stale.items():
-            print(f"docs/reference/{name} is stale; run `make docs`\n{difference}")
+            print(f"{posixpath.normpath(f'docs/reference/{name}')} is stale; run `make docs`\n{difference}")
         return 1 if stale else 0
     if sys.argv[1:]:
         print(__doc__)
         return 2
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for name, make in PAGES.items():
-        (FOLDER / name).write_text(finished(make))
-        print(f"docs/reference/{name}")
+        path = FOLDER / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(finished(make))
+        print(posixpath.normpath(f"docs/reference/{name}"))
     return 0
 
 

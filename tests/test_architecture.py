@@ -27,12 +27,25 @@ ALLOWED: dict[str, set[str]] = {
     "hardware": {"report"},
     "answers": {"report", "hardware"},
     "blueprint": {"report", "fleet"},
+    "sheets": {"report", "fleet", "blueprint"},
     "plan": {"report", "blueprint", *FACTS},
-    "payload": {"report", "blueprint", "plan", "answers", *FACTS},
+    "payload": {"report", "blueprint", "sheets", "plan", "answers", *FACTS},
     "stick": {"report", "ports"},
     "gather": {"report", "errors", "ports", *FACTS},
     "edge": {*BOTTOM, "ports"},
-    "app": {*BOTTOM, "ports", *FACTS, "blueprint", "answers", "plan", "payload", "stick", "gather", "edge"},
+    "app": {
+        *BOTTOM,
+        "ports",
+        *FACTS,
+        "blueprint",
+        "answers",
+        "sheets",
+        "plan",
+        "payload",
+        "stick",
+        "gather",
+        "edge",
+    },
     "cli": {*BOTTOM, "app"},
     "__main__": {"cli"},
 }
@@ -245,7 +258,7 @@ def test_the_edge_does_not_print(path):
 
 @pytest.mark.parametrize("path", modules(), ids=label)
 def test_no_random_and_no_clock_decides_what_is_rendered(path):
-    if part(path) in {"fleet", "images", "hardware", "blueprint", "plan", "payload", "stick"}:
+    if part(path) in {"fleet", "images", "hardware", "blueprint", "sheets", "plan", "payload", "stick"}:
         names = {name.split(".")[0] for name, _ in imports(path)}
         assert not names & {"random", "secrets", "platform", "locale", "getpass"}
         calls = [n.func for n in ast.walk(parsed(path)) if isinstance(n, ast.Call)]
@@ -266,7 +279,10 @@ def test_modules_are_small(path):
 @pytest.mark.parametrize("path", modules(), ids=label)
 def test_only_declared_packages_are_imported(path):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    distributions = {re.split(r"[<>=;\[ ]", text)[0] for text in project["dependencies"]}
+    distributions = {
+        re.split(r"[<>=;\[ ]", text)[0]
+        for text in (*project["dependencies"], *project["optional-dependencies"]["pdf"])
+    }
     renamed = {"libpass": "passlib", "ruamel.yaml": "ruamel", "tomli-w": "tomli_w"}
     declared = {renamed.get(name, name) for name in distributions} | {
         PACKAGE,

@@ -83,7 +83,7 @@ def payload_files(folder: Path) -> dict[str, str]:
     out: dict[str, str] = {}
     for file in sorted(p for p in root.rglob("*") if p.is_file()):
         path = file.relative_to(root).as_posix()
-        if file.name == "manifest.json" or file.suffix == ".md" or path.endswith("/probe/hardware.py"):
+        if file.name == "manifest.json" or file.suffix == ".html" or path.endswith("/probe/hardware.py"):
             continue
         if file.name == "overlay.tar.bz2":
             out |= {f"{path}/{name}": text for name, text in unpacked(file.read_bytes()).items()}

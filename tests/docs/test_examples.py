@@ -23,6 +23,7 @@ NOT_RUN = {
     "README.md": ["they set up an environment of their own", "needs a stick"],
     "docs/how-to.md": [
         "needs the node",
+        "needs the extra",
         "needs the node",
         "needs the network",
         "needs the network",

@@ -29,7 +29,6 @@ FORBIDDEN = re.compile(
 NOT_THERE = {
     "unstage",
     "rehearse",
-    "blueprint",
     "adopt",
     "hardware",
 }

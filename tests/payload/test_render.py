@@ -116,12 +116,31 @@ def test_any_change_gives_another_generation(old, new):
     assert payload_of(text.encode()).generation != payload_of(text.replace(old, new).encode()).generation
 
 
-def test_comments_and_documents_only_keys_change_nothing():
+def test_comments_change_nothing():
     text = BASE.read_text()
-    other = text.replace("version: 1\n", "# a comment\nversion: 1\n").replace(
+    other = text.replace("version: 1\n", "# a comment\nversion: 1\n")
+    assert everything(payload_of(text.encode())) == everything(payload_of(other.encode()))
+
+
+def test_what_runs_on_a_node_changes_checklists_alone():
+    text = BASE.read_text()
+    other = text.replace(
         "    title: First\n", "    title: First\n    guests: {vm: {kind: vm, memory: 4 GiB}}\n"
     )
-    assert everything(payload_of(text.encode())) == everything(payload_of(other.encode()))
+
+    def files(payload: Payload) -> dict[str, bytes]:
+        """By path, without the generation, and without the archives, which hold it in compressed form."""
+        own = payload.generation
+        return {
+            f.path.replace(own, ""): f.data.replace(own.encode(), b"")
+            for f in payload.files
+            if not f.path.endswith(".bz2")
+        }
+
+    before, after = files(payload_of(text.encode())), files(payload_of(other.encode()))
+    assert before.keys() == after.keys()
+    changed = {path for path in before if before[path] != after[path]}
+    assert {path.rpartition("/")[2] for path in changed} == {"alpha.txt", "alpha.html", "alpha.armed.txt"}
 
 
 def test_every_ticket_names_generation_and_node_and_nothing_else_of_the_node():
@@ -174,5 +193,5 @@ def test_fleets_built_right_have_no_findings_and_render(numbers, shapes):
     named = {f.path.rpartition("/")[2] for f in payload.files if f.origin == "ticket"}
     assert named - {"auto"} == set(nodes)
     assert {f.path.rpartition("/")[2] for f in payload.files if f.origin == "checklist"} == {
-        f"{n}.{ending}" for n in nodes for ending in ("txt", "md", "armed.txt")
+        f"{n}.{ending}" for n in nodes for ending in ("txt", "html", "armed.txt")
     }

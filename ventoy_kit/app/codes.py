@@ -29,3 +29,13 @@ CHOICE = Rule(
     "A question has an answer",
     "Without a terminal nobody can answer; then the command refuses. `--yes` answers beforehand.",
 )
+OUTPUT_NAME = Rule(
+    "VK-U07",
+    "An output file ends as its form does",
+    "`.txt`, `.md`, `.html`, `.pdf` or `.svg`: so no file of another kind is ever overwritten, and programs know what it is.",
+)
+NO_PDF = Rule(
+    "VK-U08",
+    "PDF files need the extra `pdf` of the package",
+    "WeasyPrint makes them from the same HTML that a browser prints; it draws text with the system's Pango library.",
+)

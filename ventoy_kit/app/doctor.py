@@ -77,6 +77,8 @@ def _python() -> Iterator[Check]:
         there = machine.has_module(module)
         fix = "" if there else "Install ventoy-kit again with pip."
         yield Check(module, purpose, "ok" if there else "missing", fix)
+    if not machine.has_module("weasyprint"):
+        yield Check("weasyprint", "make PDF files of checklists", "missing", "pip install 'ventoy-kit[pdf]'")
     if not machine.has_distribution("ruamel.yaml.clib"):
         purpose = "read large fleet files three times faster"
         yield Check("ruamel.yaml.clib", purpose, "missing", "pip install ruamel.yaml.clib")

@@ -363,7 +363,7 @@ def _not_typed(typed: str | None, name: str) -> Report:
 
 def _apply(wish: _Wish, change: Change, arming: Arming, files: StickFiles) -> None:
     """Remember the id first: an id that was lost could come again."""
-    save_state(wish.base, "armings", {"last": arming.id})
+    save_state(wish.base, "armings", {"last": arming.id, "arming": arming.to_json().decode()})
     apply_change(change, files)
 
 

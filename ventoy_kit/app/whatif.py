@@ -13,7 +13,7 @@ from ventoy_kit.app.workspace import load_fleet
 from ventoy_kit.blueprint.codes import SWITCHABLE
 from ventoy_kit.blueprint.model import Blueprint
 from ventoy_kit.blueprint.outlook import Outlook, Reimage, outlook
-from ventoy_kit.blueprint.quorum import Standing, seconds
+from ventoy_kit.blueprint.quorum import Standing, seconds, standing_in_words
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.report import Report
 
@@ -54,7 +54,7 @@ def _blocks(blueprint: Blueprint, seen: Outlook) -> list[Block]:
         blocks.append(Lines(("No service that the fleet file names.",)))
     blocks += [Heading("What stays"), *_staying(blueprint, seen)]
     if seen.standing is not None:
-        blocks += [Heading("Quorum"), Lines(quorum_lines(seen.standing))]
+        blocks += [Heading("Quorum"), Lines(standing_in_words(seen.standing))]
     blocks += [Heading("How soon it is noticed"), Lines(_timeline(seen))]
     for each in seen.reimages:
         blocks += [Heading(f"Re-image {each.node} now?"), Lines(_verdict(each))]
@@ -92,24 +92,6 @@ def _staying(blueprint: Blueprint, seen: Outlook) -> list[Block]:
     return [Lines(("No service that the fleet file names.",))]
 
 
-def quorum_lines(stands: Standing) -> tuple[str, ...]:
-    """The cluster's votes in sentences."""
-    votes = stands.votes
-    verb = "holds" if stands.holds else "is lost"
-    lines = [f"Quorum {verb}: {stands.left} of {votes.total} votes, {votes.needed} needed."]
-    if stands.device_lost:
-        lines.append("The QDevice's vote is gone with its host.")
-    if not stands.holds:
-        lines.append(
-            "Guests that run go on, unless HA manages them; nothing starts and no setting is changed meanwhile."
-        )
-    elif stands.more == 0:
-        lines.append("No more node may be lost.")
-    else:
-        lines.append(f"Of the others {stands.more} more may be lost.")
-    return tuple(lines)
-
-
 def _timeline(seen: Outlook) -> tuple[str, ...]:
     lines = []
     timers = seen.timing
@@ -140,7 +122,11 @@ def _timeline(seen: Outlook) -> tuple[str, ...]:
 
 def _verdict(each: Reimage) -> tuple[str, ...]:
     head = "Yes: nothing in the fleet file speaks against it." if each.safe else "No:"
-    return head, *(f"- {reason}." for reason in each.against), *(f"- Mind: {note}." for note in each.mind)
+    return (
+        head,
+        *(f"- {reason}." for reason in each.against),
+        *(f"- Mind: {note}." for note in (*each.mind, each.wiped)),
+    )
 
 
 def _result(blueprint: Blueprint, seen: Outlook) -> dict[str, Any]:
@@ -164,7 +150,7 @@ def _result(blueprint: Blueprint, seen: Outlook) -> dict[str, Any]:
         "quorum": _quorum_result(seen.standing),
         "noticed": _noticed(seen),
         "reimage": {
-            each.node: {"safe": each.safe, "against": list(each.against), "mind": list(each.mind)}
+            each.node: {"safe": each.safe, "against": list(each.against), "mind": [*each.mind, each.wiped]}
             for each in seen.reimages
         },
     }

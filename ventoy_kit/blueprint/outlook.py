@@ -34,11 +34,13 @@ class Reimage:
         node: the node.
         against: why not, in sentences without a full stop; empty if it is safe.
         mind: what is no reason against it, but must be known or done.
+        wiped: which disks are wiped, in words.
     """
 
     node: str
     against: tuple[str, ...]
     mind: tuple[str, ...]
+    wiped: str
 
     @property
     def safe(self) -> bool:
@@ -94,11 +96,12 @@ def outlook(blueprint: Blueprint, down: Collection[str]) -> Outlook:
         timers,
         tuple(watches),
         tuple(n for n in loss.nodes if n not in seen),
-        tuple(_reimage(blueprint, loss, stands, node) for node in loss.nodes),
+        tuple(reimage_of(blueprint, loss, stands, node) for node in loss.nodes),
     )
 
 
-def _reimage(blueprint: Blueprint, loss: Loss, stands: Standing | None, node: str) -> Reimage:
+def reimage_of(blueprint: Blueprint, loss: Loss, stands: Standing | None, node: str) -> Reimage:
+    """Whether one of the lost nodes can be re-imaged now."""
     against = [*_quorum_against(blueprint, stands, node), *_sources_against(blueprint, loss, node)]
     more, mind = _about_data(blueprint, loss, node)
     spec = blueprint.fleet.nodes[node]
@@ -118,8 +121,8 @@ def _reimage(blueprint: Blueprint, loss: Loss, stands: Standing | None, node: st
             f"take {node} out of the cluster first (pvecm delnode {node}, on another node); it joins anew"
         )
     doomed = [(n, d.serial or d.wwn or "not named") for n, d in spec.disks.items() if d.use == "system"]
-    mind.append(f"wiped: {', '.join(f'{name} ({number})' for name, number in doomed) or 'nothing'}")
-    return Reimage(node, (*against, *more), tuple(mind))
+    wiped = f"wiped: {', '.join(f'{name} ({number})' for name, number in doomed) or 'nothing'}"
+    return Reimage(node, (*against, *more), tuple(mind), wiped)
 
 
 def _about_data(blueprint: Blueprint, loss: Loss, node: str) -> tuple[list[str], list[str]]:

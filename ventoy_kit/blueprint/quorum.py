@@ -100,6 +100,24 @@ def standing(blueprint: Blueprint, lost: Collection[str]) -> Standing | None:
     return Standing(votes, left, left >= votes.needed, device_lost, members)
 
 
+def standing_in_words(stands: Standing) -> tuple[str, ...]:
+    """The cluster's votes in sentences."""
+    votes = stands.votes
+    verb = "holds" if stands.holds else "is lost"
+    lines = [f"Quorum {verb}: {stands.left} of {votes.total} votes, {votes.needed} needed."]
+    if stands.device_lost:
+        lines.append("The QDevice's vote is gone with its host.")
+    if not stands.holds:
+        lines.append(
+            "Guests that run go on, unless HA manages them; nothing starts and no setting is changed meanwhile."
+        )
+    elif stands.more == 0:
+        lines.append("No more node may be lost.")
+    else:
+        lines.append(f"Of the others {stands.more} more may be lost.")
+    return tuple(lines)
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Corosync's timers in milliseconds, as it computes them itself."""

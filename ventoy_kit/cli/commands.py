@@ -222,19 +222,6 @@ def status(fleet: Path, target: str | None, host: Host, console: Console) -> Out
     return use_case(fleet, target, host)
 
 
-@_command("checklist")
-@fleet_option
-@click.argument("nodes", nargs=-1, shell_complete=_complete_nodes)
-@click.option(
-    "--format", "form", type=click.Choice(["txt", "md"]), default="txt", show_default=True, help="Form."
-)
-def checklist(fleet: Path, nodes: tuple[str, ...], form: str, host: Host, console: Console) -> Outcome:  # noqa: ARG001
-    """Print what to compare, set and press at each machine, one page a node."""
-    from ventoy_kit.app.checklist import checklist as use_case
-
-    return use_case(fleet, nodes, "md" if form == "md" else "txt", host)
-
-
 @_command("init")
 @click.argument("folder", required=False, default=".", type=click.Path(path_type=Path))
 @click.option(

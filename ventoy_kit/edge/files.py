@@ -184,6 +184,11 @@ def exists(path: Path) -> bool:
     return os.path.lexists(path)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder."""
+    return path.is_dir()
+
+
 def is_writable(folder: Path) -> bool:
     """Whether this user may make files in a folder."""
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)

@@ -29,6 +29,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def terminal_width() -> int:
+    """Columns of the terminal, or what COLUMNS says; 80 where nobody knows."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
 def is_linux() -> bool:
     """Whether this is Linux, which staging onto devices and images needs."""
     return sys.platform.startswith("linux")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from ventoy_kit.hardware import inventory_codes as codes
-from ventoy_kit.hardware.inventory import Inventory, parse_inventory
+from ventoy_kit.hardware.inventory import Inventory, document_of, parse_inventory
 from ventoy_kit.report import Place, Report
 
 FACTS_FOLDER = "hardware"
@@ -37,7 +37,11 @@ def read_facts(files: Mapping[str, bytes], nodes: Collection[str]) -> tuple[Mapp
                 )
             )
             continue
-        inventory, problems = parse_inventory(data.decode("utf-8", "replace"), place)
+        text = data.decode("utf-8", "replace")
+        document = document_of(text)
+        if isinstance(document, dict) and "firmware" in document and "hardware" not in document:
+            continue  # recorded by `bios probe`: it tells of the firmware alone
+        inventory, problems = parse_inventory(text, place)
         report.extend(problems)
         if inventory is not None:
             found[name] = inventory

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ventoy_kit.images.menu import derive_armed_menu, derive_toolbox_menu
 from ventoy_kit.payload import codes
 from ventoy_kit.payload.answers import debian, proxmox
-from ventoy_kit.payload.checklist import render_armed_checklist, render_checklist
+from ventoy_kit.payload.checklist import staged_checklists
 from ventoy_kit.payload.model import ARMED_MENU, CHECKLIST_FOLDER, IsoRef, Payload, PayloadFile, digest_of
 from ventoy_kit.payload.overlay import OverlayConf, overlay_origin, render_overlay
 from ventoy_kit.payload.runner import RunnerHook, RunnerNode, RunnerTexts, RunnerTooLargeError, render_runner
@@ -90,14 +90,10 @@ class _Renderer:
 
     def _checklists(self, node: NodePlan) -> list[PayloadFile]:
         folder = f"ventoy/{self.plan.fleet}/{self.generation}/{CHECKLIST_FOLDER}"
-        sheets = render_checklist(self.plan, node, self.library)
-        armed = render_armed_checklist(self.plan, node, self.library)
+        sheets = staged_checklists(self.plan, node, self.library, self.generation)
         return [
-            *(
-                PayloadFile(f"{folder}/{node.name}.{ending}", data, "checklist")
-                for ending, data in sheets.items()
-            ),
-            PayloadFile(f"{folder}/{node.name}.armed.txt", armed, "checklist"),
+            PayloadFile(f"{folder}/{node.name}.{ending}", data, "checklist")
+            for ending, data in sheets.items()
         ]
 
     def _image_files(self, image: ImagePlan, menus: dict[str, str]) -> list[PayloadFile]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 
+from ventoy_kit.blueprint.model import PROXMOX, Blueprint
 from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order
 from ventoy_kit.fleet.schema import Fleet, Node
 from ventoy_kit.images.facts import IsoFacts
@@ -33,7 +34,8 @@ def compose(fleet: Fleet, inputs: Inputs) -> Plan:
         for name in sorted(fleet.images)
     )
     nodes = tuple(_node(fleet, name, fleet.nodes[name], inputs) for name in sorted(fleet.nodes))
-    return Plan(fleet.fleet, fleet.title or fleet.fleet, images, nodes)
+    members = frozenset(n.name for n in nodes if inputs.isos[n.image].facts.product == PROXMOX)
+    return Plan(fleet.fleet, fleet.title or fleet.fleet, images, nodes, Blueprint(fleet, members))
 
 
 def _image(name: str, title: str | None, iso: IsoFile, *, used: bool) -> ImagePlan:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ventoy_kit.blueprint.model import Blueprint
 from ventoy_kit.fleet.hooks import HookSpec, ParamValue
 from ventoy_kit.fleet.installing import Install
 from ventoy_kit.fleet.schema import Locale
@@ -130,12 +131,16 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that the payload is rendered from. Images and nodes are sorted by name."""
+    """Everything that the payload is rendered from. Images and nodes are sorted by name.
+
+    `blueprint` says what runs where and what a loss takes along; checklists tell it.
+    """
 
     fleet: str
     title: str
     images: tuple[ImagePlan, ...]
     nodes: tuple[NodePlan, ...]
+    blueprint: Blueprint
 
     def nodes_of(self, image: str) -> tuple[NodePlan, ...]:
         """The nodes that install from an image."""
