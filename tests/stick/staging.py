@@ -14,9 +14,8 @@ from tests.support.fakes import MemoryStick, Silent
 from ventoy_kit.payload.model import Entry, Manifest
 from ventoy_kit.report import Report
 from ventoy_kit.stick.apply import Source, apply_plan, survey
+from ventoy_kit.stick.menu import read_menu
 from ventoy_kit.stick.reconcile import Found, StagePlan, reconcile
-from ventoy_kit.stick.ventoy_config import merge_config
-from ventoy_kit.stick.ventoy_text import CONFIG_PATH, Obj, dump_config, parse_config
 
 FLEET = "fleet"
 MANIFEST = f"ventoy/{FLEET}/manifest.json"
@@ -63,19 +62,20 @@ def make_wanted(isos: Mapping[str, bytes], nodes: tuple[str, ...], fleet: str = 
 
 
 def plan_of(
-    stick: MemoryStick, wanted: Wanted, filesystem: str | None = None, *, recheck: bool = False
+    stick: MemoryStick,
+    wanted: Wanted,
+    filesystem: str | None = None,
+    *,
+    recheck: bool = False,
+    held: tuple[str, ...] = (),
 ) -> tuple[Any, Found, Report]:
     """Survey, merge and reconcile: the plan (None if refused), what was found, and the findings."""
     found = survey(stick, wanted.manifest, filesystem=filesystem, recheck=recheck, progress=Silent())
-    user: Obj | None = Obj()
-    if found.config is not None:
-        user, report = parse_config(found.config, CONFIG_PATH)
-        assert user is not None, list(report)
-    before = found.manifest.config if found.manifest else {}
-    assert user is not None
-    merged, problems = merge_config(user, wanted.manifest.config, before, CONFIG_PATH)
-    assert merged is not None, list(problems)
-    plan, report = reconcile(wanted.manifest, found, dump_config(merged))
+    menu, problems = read_menu(
+        found.config, found.manifest.config if found.manifest else None, found.before, wanted.manifest.fleet
+    )
+    assert menu is not None, list(problems)
+    plan, report = reconcile(wanted.manifest, found, menu, held)
     return plan, found, report
 
 

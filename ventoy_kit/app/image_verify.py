@@ -16,6 +16,7 @@ from ventoy_kit.gather.wanted import origin_of
 from ventoy_kit.images import fetch_codes
 from ventoy_kit.payload.model import Manifest
 from ventoy_kit.report import Finding, Place, Report, Severity
+from ventoy_kit.stick.locate import is_image
 from ventoy_kit.stick.reconcile import TEMPORARY, manifest_path
 
 Row = tuple[str, str, str, str]
@@ -113,7 +114,7 @@ def _staged(workspace: Workspace, stick: OpenStick, fleet: str, host: Host) -> t
         return rows, report
     locked = {entry.file: entry.sha256 for entry in workspace.images.lock.images.values()}
     for entry in manifest.entries:
-        if not entry.path.startswith("iso/"):
+        if not is_image(entry.path):
             continue
         size = files.size(entry.path)
         if size is None:
@@ -123,7 +124,8 @@ def _staged(workspace: Workspace, stick: OpenStick, fleet: str, host: Host) -> t
         host.progress.start(f"reading {entry.path}", size)
         actual = files.sha256(entry.path, host.progress)
         host.progress.done()
-        pinned = locked.get(entry.path.rpartition("/")[2], entry.sha256)
+        name = entry.path.rpartition("/")[2]
+        pinned = entry.sha256 if entry.sha256 in locked.values() else locked.get(name, entry.sha256)
         wrong = [
             f"{sha256} {what}"
             for sha256, what in ((entry.sha256, "stands in the stick's manifest"), (pinned, "is locked"))

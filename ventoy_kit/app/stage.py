@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +13,26 @@ from ventoy_kit.app.built import Built, load_built
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.image_file import create_stick_image
 from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome, counted
-from ventoy_kit.app.stage_view import plan_result, plan_table
+from ventoy_kit.app.stage_view import plan_result, plan_table, time_needed
 from ventoy_kit.edge.devices import Devices
 from ventoy_kit.edge.files import remove_file
+from ventoy_kit.edge.state import load_state, save_state
 from ventoy_kit.edge.stick_files import ObstructedError, StickFolder
 from ventoy_kit.edge.targets import OpenStick, examine_target, find_stick, open_stick
+from ventoy_kit.errors import StorageError
 from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
 from ventoy_kit.stick.apply import apply_plan, survey
 from ventoy_kit.stick.layout import Style
+from ventoy_kit.stick.menu import Menu, read_menu
 from ventoy_kit.stick.reconcile import TEMPORARY, Found, StagePlan, manifest_path, reconcile
 from ventoy_kit.stick.target import Candidate
-from ventoy_kit.stick.ventoy_config import merge_config
-from ventoy_kit.stick.ventoy_text import CONFIG_PATH, Obj, dump_config, parse_config
+
+RATES = "rates"
+"""Name of the state that holds the bytes per second, written and read back, of the last stage by kind of target."""
+MEASURED = 64 * 1024 * 1024
+"""Bytes that a stage must write for its speed to say something about the stick."""
 
 Confirm = Callable[[tuple[Block, ...], str], bool | None]
 """Shows blocks and asks a question: True, False, or None when nobody can be asked."""
@@ -83,7 +90,7 @@ def _stage(
     options: StageOptions,
     confirm: Confirm,
 ) -> Outcome:
-    candidate, found = _candidate(target, host)
+    candidate, found = find_candidate(target, host)
     report.extend(found)
     if candidate is not None:
         report.extend(_stand_ins(built, candidate))
@@ -94,6 +101,7 @@ def _stage(
 
 
 def _candidate(target: str | None, host: Host) -> tuple[Candidate | None, Report]:
+    """What a user named, or the one stick that is plugged in; or why not."""
     devices = Devices(host.process)
     return (
         find_stick(host.process, devices) if target is None else examine_target(host.process, devices, target)
@@ -117,11 +125,11 @@ def _stage_onto(
 ) -> Outcome:
     files = StickFolder(stick.root, TEMPORARY)
     with files.locked():
-        found, config, problems = _look(files, stick, built, host, recheck=options.recheck)
+        found, menu, problems = _look(files, stick, built, host, recheck=options.recheck)
         report.extend(problems)
-        if found is None or config is None:
+        if found is None or menu is None:
             return Outcome("stage", report)
-        plan, problems = reconcile(built.manifest, found, config)
+        plan, problems = reconcile(built.manifest, found, menu)
         report.extend(problems)
         if plan is None:
             return Outcome("stage", report)
@@ -130,27 +138,35 @@ def _stage_onto(
                 f"Stage generation {built.manifest.generation} of {built.manifest.fleet} onto {stick.title}"
             ),
             *plan_table(plan, "Everything is already there: nothing was written."),
+            *time_needed(plan, load_state(built.base, RATES).get(stick.kind)),
         )
         result = {"target": stick.title, "kind": stick.kind, "generation": built.manifest.generation}
         if plan.changes_nothing or options.dry_run:
             return Outcome("stage", report, result | plan_result(plan), shown)
         answer = confirm(shown, f"Write this onto {stick.title}?")
         if answer is not True:
-            report.extend(_no_answer(answer))
+            report.extend(no_answer(answer))
             return Outcome("stage", report)
+        began = host.clock()
         apply_plan(plan, found, files, built.sources, host.progress)
+        seconds = (host.clock() - began).total_seconds()
+    if plan.write_bytes >= MEASURED and seconds > 0:
+        rates = {**load_state(built.base, RATES), stick.kind: int(plan.write_bytes / seconds)}
+        with contextlib.suppress(StorageError):  # the stick is right; only the next estimate is poorer
+            save_state(built.base, RATES, rates)
     return Outcome("stage", report, result | plan_result(plan), _done(stick, plan))
 
 
-def _no_answer(answer: bool | None) -> Report:  # noqa: FBT001 - three states
+def no_answer(answer: bool | None) -> Report:  # noqa: FBT001 - three states
+    """The finding of a run that did nothing."""
     message = "nothing was written: the answer was no" if answer is False else "nobody can be asked here"
     return Report([app_codes.CHOICE.finding(message, "Run it again and answer yes, or give --yes.")])
 
 
 def _look(
     files: StickFiles, stick: OpenStick, built: Built, host: Host, *, recheck: bool
-) -> tuple[Found | None, bytes | None, Report]:
-    """Survey a stick, and merge its ventoy.json with ours."""
+) -> tuple[Found | None, Menu | None, Report]:
+    """Survey a stick, and read its ventoy.json."""
     wanted, report = built.manifest, Report()
     where = manifest_path(wanted.fleet)
     try:
@@ -162,21 +178,15 @@ def _look(
         report.add(
             codes.FOREIGN_MANIFEST.finding(
                 f"the manifest on {stick.title} cannot be used: {error}",
-                f"Look at {where}; if nothing there is of use, remove the folder {Path(where).parent}.",
+                "Run `ventoy-kit unstage` on it, which takes out what is the kit's beyond doubt; then stage again.",
                 place=Place(where),
             )
         )
         return None, None, report
-    user: Obj | None = Obj()
-    if found.config is not None:
-        user, problems = parse_config(found.config, CONFIG_PATH)
-        report.extend(problems)
-    if user is None:
-        return found, None, report
-    before = found.manifest.config if found.manifest else {}
-    merged, problems = merge_config(user, wanted.config, before, CONFIG_PATH)
+    recorded = found.manifest.config if found.manifest else None
+    menu, problems = read_menu(found.config, recorded, found.before, wanted.fleet)
     report.extend(problems)
-    return found, None if merged is None else dump_config(merged), report
+    return found, menu, report
 
 
 def _done(stick: OpenStick, plan: StagePlan) -> list[Block]:
@@ -210,7 +220,7 @@ def status(file: Path | None, target: str, host: Host) -> Outcome:
     Raises:
         MachineError: mounting or reading failed.
     """
-    candidate, report = _candidate(target, host)
+    candidate, report = find_candidate(target, host)
     if candidate is None:
         return Outcome("status", report)
     built = None
@@ -221,11 +231,11 @@ def status(file: Path | None, target: str, host: Host) -> Outcome:
         return Outcome("status", report)
     with open_stick(host.process, Devices(host.process), candidate) as stick:
         files = StickFolder(stick.root, TEMPORARY)
-        looked, config, problems = _look(files, stick, built, host, recheck=True)
+        looked, menu, problems = _look(files, stick, built, host, recheck=True)
         report.extend(problems)
-        if looked is None or config is None:
+        if looked is None or menu is None:
             return Outcome("status", report)
-        plan, problems = reconcile(built.manifest, looked, config)
+        plan, problems = reconcile(built.manifest, looked, menu)
         report.extend(problems)
     if plan is None:
         return Outcome("status", report)

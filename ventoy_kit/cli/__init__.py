@@ -24,7 +24,11 @@ COMMANDS = {
     "schema": "Print the JSON schema of the fleet file.",
     "stage": "Write what was built onto a stick, an image file or a folder.",
     "status": "List disks, or say what of the build is on a target.",
+    "unstage": "Take what was staged off a target, and give ventoy.json back.",
 }
+
+MODULES = {"unstage": "stick_commands"}
+"""Modules of the commands that are not in `commands`."""
 
 
 class LazyGroup(click.Group):
@@ -38,7 +42,7 @@ class LazyGroup(click.Group):
         """Import the command's function."""
         if cmd_name not in COMMANDS:
             return None
-        commands = importlib.import_module("ventoy_kit.cli.commands")
+        commands = importlib.import_module(f"ventoy_kit.cli.{MODULES.get(cmd_name, 'commands')}")
         command: click.Command = getattr(commands, cmd_name)
         return command
 
