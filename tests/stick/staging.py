@@ -88,11 +88,6 @@ def stage(stick: MemoryStick, wanted: Wanted) -> StagePlan:
     return plan
 
 
-def named_files(config: bytes) -> set[str]:
-    """Every file that a ventoy.json names below /iso and /ventoy."""
-    return {part[1:] for part in config.decode().split('"') if part.startswith(("/iso/", "/ventoy/"))}
-
-
 ISOS = st.dictionaries(
     st.sampled_from(["a.iso", "b.iso", "c.iso"]), st.sampled_from([b"one", b"two", b"three"]), max_size=3
 )

@@ -100,7 +100,7 @@ def _stage(
         return _stage_onto(stick, built, report, host, options=options, confirm=confirm)
 
 
-def _candidate(target: str | None, host: Host) -> tuple[Candidate | None, Report]:
+def find_candidate(target: str | None, host: Host) -> tuple[Candidate | None, Report]:
     """What a user named, or the one stick that is plugged in; or why not."""
     devices = Devices(host.process)
     return (

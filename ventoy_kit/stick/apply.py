@@ -106,7 +106,7 @@ def survey(
         free=files.free(),
         filesystem=filesystem,
         others=_others(files, wanted.fleet),
-        before=files.read(before_path(wanted.fleet)) if before_path(wanted.fleet) in owned else None,
+        before=files.read(before_path(wanted.fleet)),
         cluster=files.cluster(),
         listing=listing,
     )
@@ -235,7 +235,8 @@ def _intent(wanted: Manifest, before: Manifest | None) -> Manifest:
     """Everything that is or will be ours: files and configuration entries of the old set and of the new one."""
     if before is None:
         return Manifest(wanted.fleet, wanted.generation, wanted.entries, wanted.config, complete=False)
-    entries = {e.path: e for e in wanted.entries} | {e.path: e for e in before.entries}
+    # An image's path never gets other bytes, so where both name a file the new entry is true of it at any moment.
+    entries = {e.path: e for e in (*before.entries, *wanted.entries)}
     config = {
         k: [*(old := before.config.get(k, [])), *(e for e in wanted.config.get(k, []) if e not in old)]
         for k in {**before.config, **wanted.config}

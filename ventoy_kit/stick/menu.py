@@ -35,6 +35,9 @@ class Menu:
 
         None if there is none and none is needed, or with findings VK-V* that are errors.
         """
+        if not any(ours.values()):
+            own = self.users_own()
+            return own if own is not None or self.current is None else dump_config(Obj()), Report()
         root, report = merge_config(self.root, ours, self.recorded, CONFIG_PATH)
         if root is None:
             return None, report
