@@ -79,12 +79,15 @@ def plan_of(
     return plan, found, report
 
 
+def sources(wanted: Wanted) -> dict[str, Source]:
+    return {p: functools.partial(list, [d]) for p, d in wanted.data.items()}
+
+
 def stage(stick: MemoryStick, wanted: Wanted) -> StagePlan:
     """A whole stage."""
     plan, found, report = plan_of(stick, wanted)
     assert isinstance(plan, StagePlan), [f.message for f in report]
-    sources: dict[str, Source] = {p: functools.partial(list, [d]) for p, d in wanted.data.items()}
-    apply_plan(plan, found, stick, sources, Silent())
+    apply_plan(plan, found, stick, sources(wanted), Silent())
     return plan
 
 

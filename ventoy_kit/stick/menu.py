@@ -43,6 +43,15 @@ class Menu:
             return None, report
         return self.current if root == self.root else dump_config(root), report
 
+    def to_keep(self) -> bytes | None:
+        """The user's file as it is to be kept for `users_own`: as it was when the kit came, never changed again."""
+        if self.before is not None or self.current is None:
+            return self.before
+        root, _ = merge_config(self.root, {}, self.recorded, CONFIG_PATH)
+        if root == self.root:
+            return self.current
+        return None if self.staged else self.users_own()
+
     def users_own(self) -> bytes | None:
         """The user's file without the kit: byte for byte if the user's part is what it was, None if there is none."""
         if self.current is None or self.current == self.before:

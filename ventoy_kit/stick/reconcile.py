@@ -200,7 +200,7 @@ def _final(
         if beside in owned or beside not in found.files:  # else it is the user's
             extra[beside] = checksum_file(entry)
             made.append(_made(beside, extra[beside], "checksum for Ventoy's menu"))
-    if (before := menu.users_own()) is not None:
+    if (before := menu.to_keep()) is not None:
         path = before_path(wanted.fleet)
         extra[path] = before
         made.append(_made(path, before, "your ventoy.json"))
