@@ -48,9 +48,9 @@ class Menu:
         if self.before is not None or self.current is None:
             return self.before
         root, _ = merge_config(self.root, {}, self.recorded, CONFIG_PATH)
-        if root == self.root:
-            return self.current
-        return None if self.staged else self.users_own()
+        if self.staged and (root is None or not root.members or root != self.root):
+            return None
+        return self.users_own()
 
     def users_own(self) -> bytes | None:
         """The user's file without the kit: byte for byte if the user's part is what it was, None if there is none."""
