@@ -33,6 +33,7 @@ CALLS = {
     "schema": ["schema"],
     "stage": ["stage", "{stick}", "--yes"],
     "status": ["status"],
+    "unstage": ["unstage", "{stick}", "--yes"],
 }
 
 # One call of a command that findings stop; the others cannot have any.
@@ -47,6 +48,7 @@ REFUSED = {
     "init": ["init", "."],
     "stage": ["stage", "/dev/null", "--yes"],
     "status": ["status", "/dev/null"],
+    "unstage": ["unstage", "/dev/null", "--yes"],
 }
 
 
@@ -161,6 +163,7 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         "schema": "ventoy_kit.app.info.schema",
         "stage": "ventoy_kit.app.stage.stage",
         "status": "ventoy_kit.app.devices.list_disks",
+        "unstage": "ventoy_kit.app.unstage.unstage",
     }
     monkeypatch.setattr(where[name], fail)
     ran = cli(*filled(CALLS[name], stick), "--json")
@@ -182,6 +185,7 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         (["stage", "a", "b"], "unexpected extra argument"),
         (["stage", "x", "--create", "12X"], "16G"),
         (["stage", "x", "--create", ""], "16G"),
+        (["unstage", "x", "--name", "../x"], "name of a fleet"),
         (["stage", "--create", "1G"], "needs a TARGET"),
         (["stage", "x", "--create", "1G", "--dry-run"], "--dry-run"),
         (["stage", "x", "--style", "apm"], "mbr"),

@@ -12,10 +12,26 @@ from ventoy_kit.cli.commands import command, fleet_option
 from ventoy_kit.cli.console import Console
 
 
+def _fleet_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
+    from pydantic import TypeAdapter, ValidationError
+
+    from ventoy_kit.fleet.values import FleetName
+
+    try:
+        return None if value is None else TypeAdapter[str](FleetName).validate_python(value)
+    except ValidationError as error:
+        raise click.BadParameter("this is no name of a fleet") from error
+
+
 @command("unstage")
 @fleet_option
 @click.argument("target", required=False, type=click.Path())
-@click.option("--name", metavar="FLEET", help="The fleet to take off, instead of the one in the fleet file.")
+@click.option(
+    "--name",
+    metavar="FLEET",
+    callback=_fleet_name,
+    help="The fleet to take off, instead of the one in the fleet file.",
+)
 @click.option("--dry-run", "-n", is_flag=True, help="Show the plan, change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before changing anything.")
 def unstage(
