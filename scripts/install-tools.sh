@@ -5,7 +5,7 @@ set -eu
 
 tools='busybox:busybox-static shellcheck:shellcheck xorriso:xorriso grub-mkrescue:grub-common mformat:mtools
 mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse mkfs.fat:dosfstools sfdisk:fdisk sgdisk:gdisk partx:util-linux
-qemu-system-x86_64:qemu-system-x86 setpriv:util-linux gpgv:gpgv sqv:sqv curl:curl'
+qemu-system-x86_64:qemu-system-x86 setpriv:util-linux gpgv:gpgv sqv:sqv curl:curl strace:strace'
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=

@@ -29,7 +29,6 @@ FORBIDDEN = re.compile(
 NOT_THERE = {
     "reimage",
     "disarm",
-    "unstage",
     "rehearse",
     "blueprint",
     "adopt",

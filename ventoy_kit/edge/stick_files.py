@@ -240,6 +240,8 @@ class StickFolder:
         """Write everything to the device."""
         if hasattr(os, "sync"):
             os.sync()
+        if self.root.is_dir():
+            sync_folder(self.root)  # a FUSE driver hears of this alone
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
