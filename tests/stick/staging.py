@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import MemoryStick, Silent
 from ventoy_kit.payload.model import Entry, Manifest
+from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Report
 from ventoy_kit.stick.apply import Source, apply_plan, survey
 from ventoy_kit.stick.menu import read_menu
@@ -62,7 +63,7 @@ def make_wanted(isos: Mapping[str, bytes], nodes: tuple[str, ...], fleet: str = 
 
 
 def plan_of(
-    stick: MemoryStick,
+    stick: StickFiles,
     wanted: Wanted,
     filesystem: str | None = None,
     *,
