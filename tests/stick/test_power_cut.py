@@ -83,6 +83,7 @@ def recorded(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # a thousand cuts in the long run
 @pytest.mark.needs_root
 @pytest.mark.needs_tool("mkfs.exfat", "fsck.exfat", "mount.exfat-fuse", "strace", "losetup")
 def test_whatever_a_power_cut_loses_the_menu_is_old_new_or_absent_and_the_next_stage_repairs_or_refuses(

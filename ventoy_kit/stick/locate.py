@@ -69,7 +69,8 @@ def locate(
     images = list(wanted)
     taken = {e.path for e in images if digests.get(e.path) == (e.size, e.sha256)}
     out: dict[str, str] = {}
-    for entry in images:
+    # Of two images of the same bytes, the one that has got a name of its own before gets it again.
+    for entry in sorted(images, key=lambda e: own_name(e) not in digests):
         if digests.get(entry.path) == (entry.size, entry.sha256):
             continue
         same = [
@@ -80,7 +81,10 @@ def locate(
             and (path in owned or is_usable(path))
         ]
         if same:
-            out[entry.path] = min(same, key=lambda p: (p not in owned, not p.startswith("iso/"), len(p), p))
+            out[entry.path] = min(
+                same,
+                key=lambda p: (p != own_name(entry), p not in owned, not p.startswith("iso/"), len(p), p),
+            )
             taken.add(out[entry.path])
         elif entry.path in renamed:
             out[entry.path] = own_name(entry)
