@@ -169,6 +169,18 @@ class TestOurIso:
         stage(stick, new)
         assert not set(old.data) & set(stick.files)
 
+    def test_what_is_held_and_damaged_is_not_held_any_more(self):
+        stick = MemoryStick()
+        old, new = make_wanted(A, ("n1",)), make_wanted({"a.iso": b"two"}, ("n1",))
+        stage(stick, old)
+        ticket = next(p for p in old.data if p.endswith("/n1"))
+        stick.files[ticket] += b"longer"
+        plan, found, _ = plan_of(stick, new, held=tuple(old.data))
+        apply_plan(plan, found, stick, sources(new), Silent())
+        assert ticket not in stick.files
+        assert stick.files["iso/a.iso"] == b"one"
+        assert stick.files[f"iso/a.{digest(b'two')[:8]}.iso"] == b"two"
+
     def test_damaged_it_is_written_again_in_its_place(self):
         stick = MemoryStick()
         stage(stick, make_wanted(A, ()))

@@ -126,7 +126,7 @@ def reconcile(
         wanted: the payload's manifest.
         found: the stick.
         menu: its ventoy.json.
-        held: paths of the found manifest that stay although they are wanted no more.
+        held: paths of the found manifest that stay although they are wanted no more, as long as they are undamaged.
 
     Returns:
         The plan, or None with findings VK-Z* and VK-V*.
@@ -205,9 +205,15 @@ def _final(
         extra[path] = before
         made.append(_made(path, before, "your ventoy.json"))
     entries = {e.path: e for e in (*manifest.entries, *made)}
-    stay = {p: e for p, e in owned.items() if p in held and p in found.files and p not in entries}
+    stay = {p: e for p, e in owned.items() if p in held and p not in entries and _is_as_recorded(e, found)}
     everything = entries | stay
     return replace(manifest, entries=tuple(everything[p] for p in sorted(everything))), extra, places
+
+
+def _is_as_recorded(entry: Entry, found: Found) -> bool:
+    """Whether a file is there as the manifest has it, as far as it was read; nobody could write it again."""
+    there = found.files.get(entry.path)
+    return there is not None and there.size == entry.size and there.sha256 in (None, entry.sha256)
 
 
 def _made(path: str, data: bytes, origin: str) -> Entry:
@@ -296,7 +302,7 @@ def removals(staying: Collection[str], found: Found, report: Report) -> list[Ste
                     place=Place(entry.path),
                 )
             )
-        elif is_image(entry.path) and not (there.size == entry.size and there.sha256 in (None, entry.sha256)):
+        elif is_image(entry.path) and not _is_as_recorded(entry, found):
             report.add(
                 codes.CHANGED.finding(
                     f"{entry.path} stays: it has other bytes than the kit put there",
