@@ -115,8 +115,14 @@ class StickFiles(Protocol):
     def leftovers(self, prefix: str, folders: Sequence[str]) -> tuple[str, ...]:
         """Files in these folders, and in those below them, whose names begin with `prefix`."""
 
+    def listing(self) -> Mapping[str, int]:
+        """Every regular file with its size in bytes; folders that cannot be listed are left out."""
+
     def free(self) -> int:
         """Bytes that can be written."""
+
+    def cluster(self) -> int:
+        """Bytes that the smallest file takes."""
 
     def flush(self) -> None:
         """Write everything to the device."""

@@ -60,6 +60,12 @@ class MemoryStick:
             )
         )
 
+    def listing(self) -> dict[str, int]:
+        return {path: len(data) for path, data in self.files.items()}
+
+    def cluster(self) -> int:
+        return 4096
+
     def free(self) -> int:
         return self.room
 

@@ -32,9 +32,9 @@ from ventoy_kit.plan.inputs import Inputs, IsoFile
 from ventoy_kit.plan.model import Plan
 from ventoy_kit.report import Report
 from ventoy_kit.stick.apply import apply_plan, survey
+from ventoy_kit.stick.menu import Menu
 from ventoy_kit.stick.reconcile import TEMPORARY, Found, StagePlan, reconcile
-from ventoy_kit.stick.ventoy_config import merge_config
-from ventoy_kit.stick.ventoy_text import Obj, dump_config
+from ventoy_kit.stick.ventoy_text import Obj
 
 BUILD_FOLDER = "build"
 INDEX = "payload.json"
@@ -137,16 +137,14 @@ def _write(
 ) -> tuple[StagePlan | None, Report]:
     """Bring the build folder up to date, with the code that brings a stick up to date."""
     payload = rendered.payload
-    merged, report = merge_config(Obj(), payload.config, {}, "ventoy.json")
-    if merged is None:
-        return None, report
+    report = Report()
     if dry_run:
-        plan, _, problems = _compare(payload, folder, dump_config(merged))
+        plan, _, problems = _compare(payload, folder)
         report.extend(problems)
         return plan, report
     make_folder(folder.root, mode=0o700)
     with folder.locked():
-        plan, found, problems = _compare(payload, folder, dump_config(merged))
+        plan, found, problems = _compare(payload, folder)
         report.extend(problems)
         if plan is not None:
             sources = {f.path: functools.partial(_blocks_of, f.data) for f in payload.files}
@@ -155,7 +153,7 @@ def _write(
     return plan, report
 
 
-def _compare(payload: Payload, folder: StickFolder, config: bytes) -> tuple[StagePlan | None, Found, Report]:
+def _compare(payload: Payload, folder: StickFolder) -> tuple[StagePlan | None, Found, Report]:
     """What the build folder holds against what it shall hold: everything but the ISOs."""
     manifest = payload.manifest()
     iso_paths = {i.path for i in payload.isos}
@@ -166,7 +164,8 @@ def _compare(payload: Payload, folder: StickFolder, config: bytes) -> tuple[Stag
         found = survey(folder, own, filesystem=None, recheck=True, progress=silent)
     except ValueError:  # a build of another version: it is ours, so it is simply made anew
         found = survey(folder, own, filesystem=None, recheck=True, progress=silent, ignore_manifest=True)
-    plan, report = reconcile(own, found, config)
+    # The folder is the kit's alone, so its ventoy.json is made anew whatever somebody has put there.
+    plan, report = reconcile(own, found, Menu(None, Obj(), {}, None))
     return plan, found, report
 
 

@@ -21,11 +21,15 @@ from ventoy_kit.stick.apply import Source
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A build that is as it was made: the manifest to stage, and where each file's bytes are."""
+    """A build that is as it was made: the manifest to stage, and where each file's bytes are.
+
+    `base` is the folder of the fleet file.
+    """
 
     manifest: Manifest
     sources: Mapping[str, Source]
     stand_ins: tuple[str, ...]
+    base: Path
 
 
 def load_built(fleet_file: Path, files: Files) -> tuple[Built | None, Report]:
@@ -53,7 +57,7 @@ def load_built(fleet_file: Path, files: Files) -> tuple[Built | None, Report]:
                 )
             )
         sources[entry.path] = functools.partial(source_chunks, path)
-    built = Built(index.manifest, sources, index.stand_ins)
+    built = Built(index.manifest, sources, index.stand_ins, fleet_file.parent)
     return (None if report.has_errors else built), report
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "schema": "Print the JSON schema of the fleet file.",
     "stage": "Write what was built onto a stick, an image file or a folder.",
     "status": "List disks, or say what of the build is on a target.",
+    "unstage": "Take what was staged off a target, and give ventoy.json back.",
     "what-if": "Say what stops and what stays when nodes are down.",
 }
 
@@ -34,6 +35,7 @@ MODULES = {
     "bios": "bios_commands",
     "disarm": "arm_commands",
     "reimage": "arm_commands",
+    "unstage": "stick_commands",
     "what-if": "plan_commands",
 }
 """Where a command stands, if not in `commands`."""

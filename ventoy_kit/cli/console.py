@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ENVELOPE = 1
 """Version of the JSON envelope."""
 
-CHANGING = ("build", "demo", "disarm", "init", "reimage", "stage")
+CHANGING = ("build", "demo", "disarm", "init", "reimage", "stage", "unstage")
 """Commands that write something when they succeed."""
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -157,6 +158,27 @@ class StickFolder:
                     Path(here, f).relative_to(self.root).as_posix() for f in files if f.startswith(prefix)
                 ]
         return tuple(sorted(found))
+
+    def listing(self) -> dict[str, int]:
+        """Every regular file with its size; folders that cannot be listed are left out, links are not followed."""
+        found = {}
+        for here, inner, files in os.walk(self.root, followlinks=False):
+            inner.sort()
+            for name in files:
+                at = Path(here, name)
+                with contextlib.suppress(OSError):
+                    status = at.lstat()
+                    if stat.S_ISREG(status.st_mode):
+                        found[at.relative_to(self.root).as_posix()] = status.st_size
+        return found
+
+    def cluster(self) -> int:
+        """Bytes that the smallest file takes, as the file system says; 4096 where it cannot say."""
+        there = next((p for p in (self.root, *self.root.parents) if p.is_dir()), self.root)
+        try:
+            return max(4096, os.statvfs(there).f_bsize) if hasattr(os, "statvfs") else 4096
+        except OSError as error:
+            raise storage_error("look at", self.root, error) from error
 
     def free(self) -> int:
         """Bytes that can be written; of the folder above where this one has yet to be made."""
