@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ventoy_kit.ports import Progress
+from ventoy_kit.ports import NewFile, Progress
 from ventoy_kit.stick.parts import part_path
 
 
@@ -47,6 +47,10 @@ class MemoryStick:
         assert hashlib.sha256(data).hexdigest() == sha256
         self.files.pop(part_path(path, sha256, ".vk-"), None)
         self.files[path] = data
+
+    def write_all(self, files: Sequence[NewFile], progress: Progress | None = None) -> None:
+        for file in files:
+            self.write(file.path, file.chunks, sha256=file.sha256, private=file.private, progress=progress)
 
     def remove(self, path: str) -> None:
         self.files.pop(path, None)

@@ -156,17 +156,23 @@ def _armed_steps(node: NodePlan, library: Library) -> Section:
         "The screen shows the node, every disk that will be wiped, and a code. Compare them with this sheet.",
         "The code is the one that `ventoy-kit reimage` printed.",
         "If anything differs, switch the machine off before the countdown ends: no disk was touched yet.",
-        *_end(node),
+        *_end(node, armed=True),
         "The stick installs nothing more until it is armed again. `ventoy-kit disarm` makes it a toolbox.",
     ]
     remark = "It needs no key and nobody who watches. A machine that is not this node is refused."
     return Section("At the machine", _numbered(steps), remark)
 
 
-def _end(node: NodePlan) -> tuple[str, ...]:
+def _end(node: NodePlan, *, armed: bool = False) -> tuple[str, ...]:
     """The last steps of an installation."""
+    unplug = "Remove the stick, so that the machine boots its disk."
+    if armed:  # boot_overlay/arming.sh leads to the installed system once for each arming
+        unplug = (
+            "Unplug the stick after the first restart. Where USB is first in the boot order, the stick leads on to the "
+            "installed system once; at the next restart it switches the machine off."
+        )
     wait = (
-        ("Wait. The machine restarts by itself.", "Remove the stick, so that the machine boots its disk.")
+        ("Wait. The machine restarts by itself.", unplug)
         if node.install.reboot_mode == "reboot"
         else ("Wait. The machine switches itself off.", "Remove the stick, then switch the machine on.")
     )

@@ -6,14 +6,13 @@ Intent (what will be owned), images, new generation, ventoy.json, manifest, and 
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ventoy_kit.payload.model import Entry, Manifest
-from ventoy_kit.ports import Progress, StickFiles
+from ventoy_kit.ports import NewFile, Progress, StickFiles
 from ventoy_kit.stick.locate import CHECKSUM, is_image, is_usable, own_name
 from ventoy_kit.stick.reconcile import (
     ADOPTED,
@@ -205,14 +204,14 @@ def apply_plan(
     ours = {e.path for e in plan.wanted.entries}
     built_as = {place: name for name, place in plan.places.items()}
     writes = [s for s in plan.steps if s.action in (Action.WRITE, Action.REPLACE) and s.path in ours]
-    for step in sorted(writes, key=lambda s: (not s.path.startswith("iso/"), s.path)):
-        made = plan.extra.get(step.path)
-        source = (
-            sources[built_as.get(step.path, step.path)]
-            if made is None
-            else functools.partial(list[bytes], [made])
-        )
-        _write(step, files, source, progress)
+    images = [s for s in writes if is_image(s.path)]
+    for step in images:
+        _write(step, files, sources[built_as.get(step.path, step.path)], progress)
+    small = [s for s in writes if not is_image(s.path)]
+    total = sum(s.size for s in small)
+    progress.start(f"writing {len(small)} small files", 2 * total)
+    files.write_all([_new_file(s, plan.extra.get(s.path), sources) for s in small], progress)
+    progress.done()
     files.flush()
     if plan.config is not None:
         _put(files, CONFIG_PATH, plan.config)
@@ -245,13 +244,18 @@ def _intent(wanted: Manifest, before: Manifest | None) -> Manifest:
     return Manifest(wanted.fleet, wanted.generation, ordered, config, complete=False)
 
 
+def _new_file(step: Step, made: bytes | None, sources: Mapping[str, Source]) -> NewFile:
+    chunks = sources[step.path]() if made is None else [made]
+    return NewFile(step.path, chunks, step.sha256 or "", private=not step.path.startswith("iso/"))
+
+
 def _write(step: Step, files: StickFiles, source: Source, progress: Progress) -> None:
     progress.start(f"writing {step.path}", 2 * step.size)
     files.write(
         step.path,
         source(),
         sha256=step.sha256 or "",
-        private=not step.path.startswith("iso/"),
+        private=False,
         progress=progress,
     )
     progress.done()
