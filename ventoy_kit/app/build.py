@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from ventoy_kit import __version__
+from ventoy_kit.app.built import BUILD_FOLDER, INDEX, INDEX_FORMAT
 from ventoy_kit.app.check import wipe_table
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.known_files import Remembered
 from ventoy_kit.app.local_proof import prove_local
 from ventoy_kit.app.outcome import Block, Heading, Next, Outcome
 from ventoy_kit.app.stage_view import plan_result, plan_table
-from ventoy_kit.app.workspace import Workspace, load_workspace, unwritable
+from ventoy_kit.app.workspace import Workspace, load_workspace
+from ventoy_kit.app.writable import unwritable
 from ventoy_kit.edge.files import make_folder
 from ventoy_kit.edge.state import load_state, save_state
 from ventoy_kit.edge.stick_files import StickFolder
@@ -35,10 +37,6 @@ from ventoy_kit.stick.apply import apply_plan, survey
 from ventoy_kit.stick.menu import Menu
 from ventoy_kit.stick.reconcile import TEMPORARY, Found, StagePlan, reconcile
 from ventoy_kit.stick.ventoy_text import Obj
-
-BUILD_FOLDER = "build"
-INDEX = "payload.json"
-INDEX_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ventoy_kit.app.build import BUILD_FOLDER, INDEX, INDEX_FORMAT
 from ventoy_kit.edge.files import source_chunks
 from ventoy_kit.payload.model import Manifest
 from ventoy_kit.ports import Files
 from ventoy_kit.report import Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
 from ventoy_kit.stick.apply import Source
+
+BUILD_FOLDER = "build"
+"""Beside the fleet file."""
+INDEX = "payload.json"
+INDEX_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)

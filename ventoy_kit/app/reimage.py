@@ -22,7 +22,7 @@ from ventoy_kit.fleet.decode import decode_fleet
 from ventoy_kit.fleet.losses import Loss, losses
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.fleet.schema import Disk, Fleet, Node
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.gather import codes as gather_codes
 from ventoy_kit.payload.model import CHECKLIST_FOLDER, Manifest
 from ventoy_kit.payload.ticket import armed_ticket

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ventoy_kit.app.outcome import Block, Lines, Table, counted
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.stick.reconcile import Action, StagePlan, Step
 
 SIGN = {Action.WRITE: "+", Action.REPLACE: "~", Action.ADOPT: "=", Action.KEEP: " ", Action.REMOVE: "-"}

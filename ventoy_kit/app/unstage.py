@@ -15,7 +15,7 @@ from ventoy_kit.app.workspace import load_workspace
 from ventoy_kit.edge.devices import Devices
 from ventoy_kit.edge.stick_files import ObstructedError, StickFolder
 from ventoy_kit.edge.targets import OpenStick, open_stick
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.payload.model import Manifest
 from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Report

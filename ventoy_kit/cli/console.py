@@ -17,7 +17,7 @@ import click
 
 from ventoy_kit.app.outcome import Block, Document, Heading, Lines, Next, Outcome, Table
 from ventoy_kit.errors import MachineError
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.report import Finding, Severity, dotted
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.hardware.profiles import UNCONFIRMED
 from ventoy_kit.payload.ticket import AUTO
 from ventoy_kit.plan.inputs import Library

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.payload.model import Entry, Manifest
 from ventoy_kit.report import Finding, Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
