@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.support.fleets import BASE, READY_HASH, library, plan_of
-from ventoy_kit.payload.checklist import render_checklist
+from ventoy_kit.payload.checklist import render_armed_checklist, render_checklist
 
 
 def sheets(text: str = BASE.read_text()):
@@ -71,3 +71,12 @@ def test_the_end_fits_what_the_installer_does():
     assert "switches itself off" in off
     assert "then switch the machine on" in off
     assert "restarts by itself" in on
+
+
+def test_an_armed_sheet_says_when_the_stick_must_be_out():
+    plan = plan_of(BASE.read_text().encode())
+    for node in plan.nodes:
+        text = " ".join(render_armed_checklist(plan, node, library()).decode().split())
+        assert "Unplug the stick after the first restart." in text
+        assert "at the next restart it switches the machine off" in text
+        assert "Unplug" not in sheets()[node.name]["txt"]
