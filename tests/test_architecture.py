@@ -56,7 +56,10 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "ventoy_kit.stick": "models of layouts, disks and targets, and the rules that judge them",
         "ventoy_kit.images": "models of what is in an ISO and of what signed it",
     },
-    "cli": {"ventoy_kit.fleet.sizes": "sizes are printed and read in one way"},
+    "cli": {
+        "ventoy_kit.fleet.sizes": "sizes are printed in one way",
+        "ventoy_kit.fleet.values": "sizes and names are read in one way",
+    },
 }
 
 # Modules that have effects by their nature, outside of edge/.
