@@ -25,8 +25,6 @@ from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.rules import check_plan
 from ventoy_kit.report import Place, Report, Severity
 
-DEFAULT_FLEET = "fleet.yaml"
-
 
 @dataclass(frozen=True, slots=True)
 class Workspace:

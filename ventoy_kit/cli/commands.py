@@ -10,9 +10,8 @@ from typing import Any, Literal
 import click
 from click.shell_completion import CompletionItem
 
-from ventoy_kit.app.host import Host
+from ventoy_kit.app.host import DEFAULT_FLEET, Host
 from ventoy_kit.app.outcome import Outcome
-from ventoy_kit.app.workspace import DEFAULT_FLEET
 from ventoy_kit.cli.console import Console, ConsoleProgress
 from ventoy_kit.errors import MachineError
 
