@@ -13,6 +13,7 @@ from ventoy_kit.stick import reconcile_codes as codes
 from ventoy_kit.stick.apply import apply_plan
 from ventoy_kit.stick.locate import checksum_file
 from ventoy_kit.stick.menu import Menu
+from ventoy_kit.stick.parts import part_path
 from ventoy_kit.stick.reconcile import ADOPTED, FAT32_LIMIT, SLACK, Action, Found, reconcile, room_for
 from ventoy_kit.stick.ventoy_text import CONFIG_PATH, Obj
 
@@ -125,6 +126,26 @@ class TestOurIso:
         assert plan_of(stick, new)[0].changes_nothing
         stage(stick, make_wanted(A, ()))  # the vendor's name is free again
         assert {p for p in stick.files if p.startswith("iso/")} == {"iso/a.iso", "iso/a.iso.sha256"}
+
+    def test_begun_under_a_name_of_its_own_it_is_gone_on_with_there(self):
+        stick = MemoryStick()
+        stage(stick, make_wanted(A, ()))
+        place = f"iso/a.{digest(b'two')[:8]}.iso"
+        part = part_path(place, digest(b"two"), ".vk-")
+        stick.files |= {part: b"t", "iso/.vk-0123456789ab.part": b"of another image"}
+        plan, _, _ = plan_of(stick, make_wanted({"a.iso": b"two"}, ()))
+        whys = {s.path: s.why for s in plan.steps}
+        assert whys[place] == "begun by an interrupted run, goes on from there"
+        assert part not in whys
+        assert whys["iso/.vk-0123456789ab.part"] == "left by an interrupted run"
+
+    def test_the_part_of_what_was_adopted_meanwhile_goes(self):
+        stick = MemoryStick({"mine.iso": b"one"})
+        part = part_path("iso/a.iso", digest(b"one"), ".vk-")
+        stick.files[part] = b"o"
+        plan = stage(stick, make_wanted(A, ()))
+        assert actions(plan)["mine.iso"] is Action.ADOPT
+        assert part not in stick.files
 
     def test_renamed_in_the_fleet_it_is_known_by_its_digest_and_not_copied(self):
         stick = MemoryStick()
