@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ventoy_kit.edge import disk_image, mounts, stick_part
-from ventoy_kit.edge.files import sha256_of, source_chunks
+from ventoy_kit.edge.files import digests_of, source_chunks
 from ventoy_kit.edge.mounts import mounted_image
 from ventoy_kit.edge.process import SystemProcess
 from ventoy_kit.edge.stick_files import StickFolder
@@ -190,7 +190,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vk-bench-", dir=os.environ.get("BENCH_DIR")) as name:
         top = Path(name)
         iso = demo(top, SIZE)
-        digest = sha256_of(iso)
+        (digest,) = digests_of(iso, "sha256")
         row("file system", "what", "seconds", "beside", "seconds", "ratio", "wanted")
         row(*["---"] * 7)
         kinds: tuple[disk_image.DataFilesystem, ...] = ("exfat", "ext4")

@@ -62,7 +62,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "hardware": YAML | {"ventoy_kit.fleet.placeholders": "what identifies nothing is judged in one way"},
     "stick": {
         "ventoy_kit.payload.model": "a stage compares manifests",
-        "ventoy_kit.fleet.values": "sizes are printed in one way",
+        "ventoy_kit.fleet.sizes": "sizes are printed in one way",
     },
     "gather": {"ventoy_kit.plan.inputs": "what it makes"},
     "edge": {
@@ -70,7 +70,10 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "ventoy_kit.stick": "models of layouts, disks and targets, and the rules that judge them",
         "ventoy_kit.images": "models of what is in an ISO and of what signed it",
     },
-    "cli": {"ventoy_kit.fleet.values": "sizes are printed and read in one way"},
+    "cli": {
+        "ventoy_kit.fleet.sizes": "sizes are printed in one way",
+        "ventoy_kit.fleet.values": "sizes and names are read in one way",
+    },
 }
 
 # Modules that have effects by their nature, outside of edge/.

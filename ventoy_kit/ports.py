@@ -86,6 +86,16 @@ class ProgressBoard(Protocol):
         """A line of its own for one piece of work after another; it belongs to the thread that asked for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A small file to be written: path on the stick, bytes, their SHA-256, whether others may not read it."""
+
+    path: str
+    chunks: Iterable[bytes]
+    sha256: str
+    private: bool
+
+
 class StickFiles(Protocol):
     """Files below the root of a stick, by paths relative to it with `/`. Raises StorageError."""
 
@@ -109,14 +119,26 @@ class StickFiles(Protocol):
     ) -> None:
         """Write under a temporary name, flush, read back from the device, compare with `sha256`, rename."""
 
+    def write_all(self, files: Sequence[NewFile], progress: Progress | None = None) -> None:
+        """Write small files as `write` does, but flush once for all, before the first of them gets its name.
+
+        The names are on the device only after the next `flush`.
+        """
+
     def remove(self, path: str) -> None:
         """Remove a file and the folders that it leaves empty; nothing if it is not there."""
 
     def leftovers(self, prefix: str, folders: Sequence[str]) -> tuple[str, ...]:
         """Files in these folders, and in those below them, whose names begin with `prefix`."""
 
+    def listing(self) -> Mapping[str, int]:
+        """Every regular file with its size in bytes; folders that cannot be listed are left out."""
+
     def free(self) -> int:
         """Bytes that can be written."""
+
+    def cluster(self) -> int:
+        """Bytes that the smallest file takes."""
 
     def flush(self) -> None:
         """Write everything to the device."""

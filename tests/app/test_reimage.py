@@ -1,5 +1,6 @@
 """`reimage`, `disarm`, and what `stage` and `status` make of an armed stick, through the command line."""
 
+import hashlib
 import json
 import os
 import random
@@ -445,18 +446,42 @@ class TestStageAndStatus:
         assert cli("stage", staged, "--yes").code == 0
         assert cli.json("stage", staged, "--let-go", "nobody").rules == ["VK-K13"]
         assert cli.json("stage", staged, "--yes", "--let-go", "node1").result["held"] == {}
-        assert contents(staged).keys() == {*expected(built), CONFIG, MANIFEST, HISTORY}
+        assert contents(staged).keys() == {
+            *expected(built),
+            CONFIG,
+            MANIFEST,
+            HISTORY,
+            f"{ISO}.sha256",
+            "ventoy/mycluster/before.json",
+        }
 
-    def test_a_held_iso_is_not_overwritten(self, staged, built, cli):
+    def test_an_iso_of_the_same_name_lies_beside_the_held_one_and_can_be_armed(self, staged, built, cli):
         arm(cli, staged)
+        old = contents(staged)[ISO]
         with (built / ISO).open("r+b") as file:
             file.truncate(1 << 21)
+        new = (built / ISO).read_bytes()
         assert cli("build").code == 0
-        before = tree(staged)
-        ran = cli.json("stage", staged, "--yes")
-        assert ran.rules == ["VK-K11"]
-        assert tree(staged) == before
-        assert cli("stage", staged, "--yes", "--let-go", "node1").code == 0
+        assert cli("stage", staged, "--yes").code == 0
+        beside = f"{ISO.removesuffix('.iso')}.{hashlib.sha256(new).hexdigest()[:8]}.iso"
+        assert (contents(staged)[ISO], contents(staged)[beside]) == (old, new)
+        assert cli("image", "verify", staged).code == 0
+        assert arm(cli, staged).code == 0
+        assert json.loads(contents(staged)[CONFIG])["image_list"] == [f"/{beside}"]
+        assert cli("stage", staged, "--yes").code == 0  # nothing holds the old one any more
+        assert ISO not in contents(staged)
+        assert cli.json("stage", staged).result["steps"] == []
+
+    def test_an_image_of_the_user_under_another_name_is_armed_where_it_lies(self, built, stick, cli):
+        (stick / "mine").mkdir()
+        (stick / "mine/pve.iso").write_bytes((built / ISO).read_bytes())
+        assert cli("stage", stick, "--yes").code == 0
+        assert arm(cli, stick).code == 0
+        assert json.loads(contents(stick)[CONFIG])["image_list"] == ["/mine/pve.iso"]
+        assert cli("disarm", stick).code == 0
+        assert cli("unstage", stick, "--yes").code == 0
+        assert contents(stick).keys() == {CONFIG, "mine/pve.iso"}
+        assert contents(stick)[CONFIG] == MINE
 
     def test_held_files_that_are_damaged_are_given_up_with_a_word(self, staged, built, cli):
         arm(cli, staged)
@@ -467,6 +492,49 @@ class TestStageAndStatus:
         assert ran.code == 0
         assert "VK-K12" in [f["rule"] for f in ran.envelope["findings"]]
         assert cli.json("stage", staged).result["steps"] == []
+
+
+class TestUnstage:
+    def test_an_armed_stick_is_disarmed_first_and_everything_goes(self, staged, cli):
+        armed = arm(cli, staged).result["arming"]
+        before = tree(staged)
+        dry = cli.json("unstage", staged, "--dry-run").result
+        assert dry["disarms"] == armed
+        assert HISTORY in [s["path"] for s in dry["steps"]]
+        assert "It is disarmed first." in cli("unstage", staged, "--dry-run").out
+        assert cli.json("unstage", staged).rules == ["VK-U05"]
+        assert tree(staged) == before
+        assert cli("unstage", staged, "--yes").code == 0
+        assert contents(staged) == {CONFIG: MINE}
+        assert cli.json("unstage", staged).result["steps"] == []
+
+    def test_what_is_held_goes_too(self, staged, built, cli):
+        arm(cli, staged)
+        edit(built, "title: First node", "title: Another")
+        assert cli("build").code == 0
+        assert cli("stage", staged, "--yes").code == 0
+        assert cli("unstage", staged, "--yes").code == 0
+        assert contents(staged) == {CONFIG: MINE}
+
+    def test_armed_for_another_fleet_it_is_refused(self, staged, built, cli):
+        arm(cli, staged)
+        before = tree(staged)
+        assert cli.json("unstage", staged, "--name", "other", "--yes").rules == ["VK-K08"]
+        assert tree(staged) == before
+
+    def test_with_a_manifest_that_cannot_be_read(self, staged, cli):
+        arm(cli, staged)
+        (staged / MANIFEST).write_bytes(b"{")
+        assert cli("unstage", staged, "--yes").code == 0
+        assert contents(staged).keys() == {CONFIG, ISO, f"{ISO}.sha256"}
+        assert contents(staged)[CONFIG] == MINE
+
+    def test_the_users_changes_to_an_armed_menu_are_kept_beside(self, staged, cli):
+        armed = arm(cli, staged).result["arming"]
+        (staged / CONFIG).write_bytes(contents(staged)[CONFIG].replace(b"{", b'{"theme": {},', 1))
+        edited = contents(staged)[CONFIG]
+        assert cli("unstage", staged, "--yes").code == 0
+        assert contents(staged) == {CONFIG: MINE, f"ventoy/mycluster/edited-{armed['id']}.json": edited}
 
 
 @image_tools

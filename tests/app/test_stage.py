@@ -1,6 +1,7 @@
 """`stage` and `status` onto folders, disk images and a block device, through the command line."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pty
@@ -45,16 +46,24 @@ def check_stick(root: Path, fleet: Path) -> None:
     files = contents(root)
     own = next(p for p in files if p.endswith("/manifest.json"))
     wanted = expected(fleet)
-    assert files.keys() == {*wanted, "ventoy/ventoy.json", own}
+    manifest = json.loads(files[own])
+    by_digest = {f["sha256"]: f["path"] for f in manifest["files"]}
+    # An ISO of new bytes under an old name has a name of its own.
+    wanted = {
+        by_digest[hashlib.sha256(d).hexdigest()] if p.startswith("iso/") else p: d for p, d in wanted.items()
+    }
+    sums = {f"{p}.sha256" for p in wanted if p.startswith("iso/")}
+    assert files.keys() == {*wanted, *sums, "ventoy/ventoy.json", own}
     assert {p: files[p] for p in wanted} == wanted
     named = [
         w for w in files["ventoy/ventoy.json"].decode().split('"') if w.startswith(("/iso/", "/ventoy/"))
     ]
     assert named
     assert [w for w in named if w[1:] not in files] == []
-    manifest = json.loads(files[own])
     assert manifest["complete"] is True
-    assert manifest == json.loads((fleet / "build/payload.json").read_bytes())["manifest"]
+    built = json.loads((fleet / "build/payload.json").read_bytes())["manifest"]
+    assert manifest["generation"] == built["generation"]
+    assert {f["path"] for f in manifest["files"]} == {*wanted, *sums}
 
 
 class TestFolder:
@@ -81,7 +90,7 @@ class TestFolder:
         cli("build")
         result = cli.json("stage", stick, "--yes").result
         assert {s["action"] for s in result["steps"]} == {"write", "replace", "remove"}
-        assert [s["path"] for s in result["kept"]] == [ISO]
+        assert [s["path"] for s in result["kept"]] == [ISO, f"{ISO}.sha256"]
         check_stick(stick, built)
 
     def test_nobody_is_asked_where_there_is_no_terminal(self, built, stick):
@@ -133,7 +142,9 @@ class TestFolder:
         assert cli("build").code == 0
         assert cli("stage", stick, "--yes").code == 0
         assert (stick / ISO).stat().st_ino == before
-        assert (stick / other).exists()
+        assert not (stick / other).exists()  # the same bytes, so it is used under the name that it has
+        assert f'"/{ISO}"' in (stick / "ventoy/ventoy.json").read_text()
+        assert cli.json("stage", stick, "--yes").result["steps"] == []
 
     def test_an_iso_of_the_user_with_other_bytes_is_in_the_way(self, built, stick, cli):
         (stick / "iso").mkdir()

@@ -50,6 +50,7 @@ CALLS = {
     "schema": ["schema"],
     "stage": ["stage", "{stick}", "--yes"],
     "status": ["status"],
+    "unstage": ["unstage", "{stick}", "--yes"],
     "what-if": ["what-if", "--down", "node1"],
 }
 
@@ -77,6 +78,7 @@ REFUSED = {
     "reimage": ["reimage", "nobody", "{stick}"],
     "stage": ["stage", "/dev/null", "--yes"],
     "status": ["status", "/dev/null"],
+    "unstage": ["unstage", "/dev/null", "--yes"],
     "what-if": ["what-if", "--down", "nobody"],
 }
 
@@ -209,6 +211,7 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         "schema": "ventoy_kit.app.info.schema",
         "stage": "ventoy_kit.app.stage.stage",
         "status": "ventoy_kit.app.devices.list_disks",
+        "unstage": "ventoy_kit.app.unstage.unstage",
         "what-if": "ventoy_kit.app.whatif.what_if",
     }
     monkeypatch.setattr(where[name], fail)
@@ -231,6 +234,7 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         (["stage", "a", "b"], "unexpected extra argument"),
         (["stage", "x", "--create", "12X"], "16G"),
         (["stage", "x", "--create", ""], "16G"),
+        (["unstage", "x", "--name", "../x"], "name of a fleet"),
         (["stage", "--create", "1G"], "needs a TARGET"),
         (["stage", "x", "--create", "1G", "--dry-run"], "--dry-run"),
         (["stage", "x", "--style", "apm"], "mbr"),

@@ -30,6 +30,7 @@ NOT_RUN = {
         "needs root and the network",
         "needs root and loop devices",
         "needs a stick",
+        "needs a stick",
     ],
     "docs/tutorial.md": [
         "needs the network",

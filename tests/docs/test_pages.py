@@ -27,7 +27,6 @@ FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 NOT_THERE = {
-    "unstage",
     "rehearse",
     "adopt",
     "hardware",

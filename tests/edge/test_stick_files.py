@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from ventoy_kit.edge import page_cache
 from ventoy_kit.edge.stick_files import ObstructedError, StickFolder
 from ventoy_kit.edge.stick_part import Part
 from ventoy_kit.errors import MachineError, StorageError
+from ventoy_kit.ports import NewFile
 
 DATA = b"some bytes"
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -240,3 +242,41 @@ class TestFullDisk:
         with pytest.raises(StorageError, match="Read-only") as caught:
             put(small)
         assert "read-only" in caught.value.hint
+
+
+class TestTogether:
+    """Small files that share one flush."""
+
+    @staticmethod
+    def new(path: str, data: bytes, *, private: bool = True) -> NewFile:
+        return NewFile(path, [data], hashlib.sha256(data).hexdigest(), private)
+
+    def test_all_are_there_with_their_modes_also_twins(self, tmp_path):
+        files = [self.new("a/x", b"1"), self.new("a/y", b"1"), self.new("b/z", b"2", private=False)]
+        StickFolder(tmp_path, ".vk-").write_all(files)
+        found = {
+            p.relative_to(tmp_path).as_posix(): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()
+        }
+        assert found == {"a/x": b"1", "a/y": b"1", "b/z": b"2"}
+        assert stat.S_IMODE((tmp_path / "a/x").stat().st_mode) == 0o600
+
+    def test_none_gets_its_name_before_all_are_flushed_and_right(self, tmp_path, monkeypatch):
+        stick = StickFolder(tmp_path, ".vk-")
+        seen = []
+        monkeypatch.setattr(stick, "flush", lambda: seen.append(sorted(p.name for p in tmp_path.iterdir())))
+        (tmp_path / "x").write_bytes(b"old")
+        stick.write_all([self.new("x", b"new"), self.new("y", b"new too")])
+        assert [[n[:4] for n in names] for names in seen] == [[".vk-", ".vk-", "x"]]
+        assert (tmp_path / "x").read_bytes() == b"new"
+
+    def test_one_wrong_source_and_nothing_has_changed(self, tmp_path):
+        (tmp_path / "x").write_bytes(b"old")
+        wrong = NewFile("y", [b"other"], hashlib.sha256(b"expected").hexdigest(), True)
+        with pytest.raises(StorageError, match="has other bytes than when it was built"):
+            StickFolder(tmp_path, ".vk-").write_all([self.new("x", b"new"), wrong])
+        assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"x": b"old"}
+
+    def test_nothing_to_write_flushes_nothing(self, tmp_path, monkeypatch):
+        stick = StickFolder(tmp_path, ".vk-")
+        monkeypatch.setattr(stick, "flush", lambda: pytest.fail("flushed"))
+        stick.write_all([])

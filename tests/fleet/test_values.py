@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from ventoy_kit.fleet import values as v
 from ventoy_kit.fleet.countries import COUNTRIES
 from ventoy_kit.fleet.marks import PlainInt
+from ventoy_kit.fleet.sizes import format_size
 
 
 def accepted(kind: Any, text: object) -> Any:
@@ -44,15 +45,15 @@ def test_a_size_is_number_times_unit(number, unit):
 
 @given(st.integers(1, 10**16))
 def test_a_shown_size_reads_back_within_a_twentieth(size):
-    shown = v.format_size(size)
+    shown = format_size(size)
     assert re.fullmatch(r"[0-9]+(\.[0-9])? ([KMGT]i?B|B)", shown)
     assert abs(v.parse_size(shown) - size) <= size / 20
-    assert v.format_size(v.parse_size(shown)) == shown
+    assert format_size(v.parse_size(shown)) == shown
 
 
 @pytest.mark.parametrize("text", ["64 GiB", "2 TB", "512 GB", "1.5 TB", "100 MiB"])
 def test_round_sizes_keep_their_spelling(text):
-    assert v.format_size(v.parse_size(text)) == text
+    assert format_size(v.parse_size(text)) == text
 
 
 @pytest.mark.parametrize(

@@ -291,3 +291,14 @@ def test_codes_stand_once_behind_all_sheets():
     assert text.count(CODES_TITLE) == 1
     assert text.count("\f") == len(all_of) - 1
     assert text.split("\f")[-1].rstrip().endswith("foot")
+
+
+def test_an_armed_sheet_says_when_the_stick_must_be_out():
+    plan = plan_of(BASE.read_text().encode())
+    for node in plan.nodes:
+        armed = as_text(booklet_of("x", (sheet_of(plan, node, library(), armed=True),), library(), ()))
+        text = " ".join(armed.split())
+        assert "Unplug the stick after the first restart." in text
+        assert "at the next restart it switches the machine off" in text
+        toolbox = as_text(booklet_of("x", (sheet_of(plan, node, library()),), library(), ()))
+        assert "Unplug the stick after" not in toolbox

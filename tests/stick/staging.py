@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import MemoryStick, Silent
 from ventoy_kit.payload.model import Entry, Manifest
+from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Report
 from ventoy_kit.stick.apply import Source, apply_plan, survey
+from ventoy_kit.stick.menu import read_menu
 from ventoy_kit.stick.reconcile import Found, StagePlan, reconcile
-from ventoy_kit.stick.ventoy_config import merge_config
-from ventoy_kit.stick.ventoy_text import CONFIG_PATH, Obj, dump_config, parse_config
 
 FLEET = "fleet"
 MANIFEST = f"ventoy/{FLEET}/manifest.json"
@@ -63,34 +63,33 @@ def make_wanted(isos: Mapping[str, bytes], nodes: tuple[str, ...], fleet: str = 
 
 
 def plan_of(
-    stick: MemoryStick, wanted: Wanted, filesystem: str | None = None, *, recheck: bool = False
+    stick: StickFiles,
+    wanted: Wanted,
+    filesystem: str | None = None,
+    *,
+    recheck: bool = False,
+    held: tuple[str, ...] = (),
 ) -> tuple[Any, Found, Report]:
     """Survey, merge and reconcile: the plan (None if refused), what was found, and the findings."""
     found = survey(stick, wanted.manifest, filesystem=filesystem, recheck=recheck, progress=Silent())
-    user: Obj | None = Obj()
-    if found.config is not None:
-        user, report = parse_config(found.config, CONFIG_PATH)
-        assert user is not None, list(report)
-    before = found.manifest.config if found.manifest else {}
-    assert user is not None
-    merged, problems = merge_config(user, wanted.manifest.config, before, CONFIG_PATH)
-    assert merged is not None, list(problems)
-    plan, report = reconcile(wanted.manifest, found, dump_config(merged))
+    menu, problems = read_menu(
+        found.config, found.manifest.config if found.manifest else None, found.before, wanted.manifest.fleet
+    )
+    assert menu is not None, list(problems)
+    plan, report = reconcile(wanted.manifest, found, menu, held)
     return plan, found, report
+
+
+def sources(wanted: Wanted) -> dict[str, Source]:
+    return {p: functools.partial(list, [d]) for p, d in wanted.data.items()}
 
 
 def stage(stick: MemoryStick, wanted: Wanted) -> StagePlan:
     """A whole stage."""
     plan, found, report = plan_of(stick, wanted)
     assert isinstance(plan, StagePlan), [f.message for f in report]
-    sources: dict[str, Source] = {p: functools.partial(list, [d]) for p, d in wanted.data.items()}
-    apply_plan(plan, found, stick, sources, Silent())
+    apply_plan(plan, found, stick, sources(wanted), Silent())
     return plan
-
-
-def named_files(config: bytes) -> set[str]:
-    """Every file that a ventoy.json names below /iso and /ventoy."""
-    return {part[1:] for part in config.decode().split('"') if part.startswith(("/iso/", "/ventoy/"))}
 
 
 ISOS = st.dictionaries(

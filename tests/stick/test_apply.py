@@ -5,7 +5,7 @@ import functools
 import json
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stick.staging import (
@@ -14,8 +14,8 @@ from tests.stick.staging import (
     USER_CONFIG,
     WANTED,
     Wanted,
+    digest,
     make_wanted,
-    named_files,
     plan_of,
     stage,
 )
@@ -24,7 +24,7 @@ from ventoy_kit.errors import StorageError
 from ventoy_kit.payload.model import Manifest
 from ventoy_kit.stick.apply import Source, apply_plan, survey
 from ventoy_kit.stick.reconcile import Action
-from ventoy_kit.stick.ventoy_text import CONFIG_PATH, parse_config
+from ventoy_kit.stick.ventoy_text import CONFIG_PATH, dump_config, parse_config
 
 FEW = settings(max_examples=max(40, settings().max_examples // 5))
 """Each example is a stage for every single change of a stage."""
@@ -32,25 +32,81 @@ FEW = settings(max_examples=max(40, settings().max_examples // 5))
 ERRORS = (StorageError("the device went away"), KeyboardInterrupt())
 
 
-def check_moment(files, old: Wanted | None, new: Wanted, foreign) -> None:
-    """Old or new, whole, at every path; and ventoy.json can be read and names nothing that is not there."""
-    before = dict(old.data) if old else {}
+def check_moment(files, builds, foreign) -> None:
+    """Every file is whole, and the menu names images only together with the complete generation that is theirs."""
     for path, data in foreign.items():
         assert files[path] == data, path
-    for path in {*before, *new.data}:
-        allowed = {before.get(path), new.data.get(path)}
-        if path.startswith(f"ventoy/fleet/{new.manifest.generation}/") or path not in before:
-            allowed.add(None)
-        if path not in new.data:
-            allowed.add(None)
-        assert files.get(path) in allowed, path
+    isos = {data for build in builds for path, data in build.data.items() if path.startswith("iso/")}
+    generations = {p: d for b in builds for p, d in b.data.items() if not p.startswith("iso/")}
+    for path in files.keys() - foreign.keys():
+        if path.endswith(".iso"):
+            assert files[path] in isos, path
+        elif path.endswith(".iso.sha256"):
+            beside = path.removesuffix(".sha256")
+            text = f"{digest(files.get(beside, b''))}  {beside.removeprefix('iso/')}\n"
+            assert beside not in files or files[path].decode() == text
+        elif path in generations:
+            assert files[path] == generations[path]
     if CONFIG_PATH in files:
         root, report = parse_config(files[CONFIG_PATH], CONFIG_PATH)
         assert root is not None, list(report)
-        ours = {p for p in named_files(files[CONFIG_PATH]) if p in {*before, *new.data}}
-        assert [p for p in ours if p not in files] == []
-        generation = {p for p in ours if p.startswith(f"ventoy/fleet/{new.manifest.generation}/")}
-        assert all(files[p] == new.data[p] for p in generation)
+        check_menu(json.loads(json_of(root)), files, builds)
+
+
+def json_of(root) -> bytes:
+    return dump_config(root)
+
+
+def check_menu(menu, files, builds) -> None:
+    """For every image that the menu gives a ticket, archive or boot menu to: all three, of one build, and its ISO."""
+    by_generation = {b.manifest.generation: b for b in builds}
+    seen: dict[str, set[tuple[str, str]]] = {}
+    for plugin, key, value in (
+        ("auto_install", "image", "template"),
+        ("injection", "image", "archive"),
+        ("conf_replace", "iso", "new"),
+    ):
+        for entry in menu.get(plugin, []):
+            named = entry.get(value, [])
+            for path in named if isinstance(named, list) else [named]:
+                _, _, fleet, generation, image, _ = path.split("/")
+                assert fleet == "fleet"
+                seen.setdefault(entry[key], set()).add((generation, image))
+                assert path[1:] in files
+    for place, sets in seen.items():
+        ((generation, image),) = sets
+        build = by_generation[generation]
+        assert files[place[1:]] == build.data[f"iso/{image}.iso"], (
+            "the menu of one image, the bytes of another"
+        )
+        folder = f"ventoy/fleet/{generation}/{image}/"
+        for path, data in build.data.items():
+            if path.startswith(folder):
+                assert files[path] == data
+        assert all(any(e.get("image", e.get("iso")) == place for e in menu[p]) for p in OURS)
+
+
+OURS = ("auto_install", "injection", "conf_replace", "menu_alias")
+
+
+def check_final(files, last: Wanted, foreign) -> None:
+    """The last build and the user's files, nothing else; each image once, wherever it lies."""
+    manifest = Manifest.from_json(files[MANIFEST])
+    assert manifest.complete
+    recorded = {e.path: e.sha256 for e in manifest.entries}
+    assert all(digest(files[p]) == d for p, d in recorded.items())
+    assert files.keys() - {CONFIG_PATH} == {*foreign, *recorded, MANIFEST}
+    for path, data in last.data.items():
+        if not path.startswith("iso/"):
+            assert files[path] == data
+    isos = sorted(digest(d) for p, d in last.data.items() if p.startswith("iso/"))
+    assert sorted(d for p, d in recorded.items() if p.endswith(".iso")) == isos
+    others = recorded.keys() - last.data.keys()
+    assert all(p.endswith((".iso", ".iso.sha256", "/before.json")) for p in others)
+    check_moment(files, [last], foreign)
+    if last.manifest.config["auto_install"]:
+        menu = json.loads(json_of(parse_config(files[CONFIG_PATH], CONFIG_PATH)[0]))
+        assert len([e for e in menu["injection"] if "/ventoy/fleet/" in e["archive"]]) == len(isos)
 
 
 @FEW
@@ -72,10 +128,10 @@ def test_whatever_fails_whenever_it_fails(old, new, foreign, config, how, error)
         stick = BrokenStick(start.files, at, how, error)
         with pytest.raises(type(error)):
             stage(stick, new)
-        check_moment(stick.files, old, new, foreign)
+        check_moment(stick.files, [b for b in (old, new) if b], foreign)
         stick.at = -1
         stage(stick, new)
-        assert stick.files == whole.files, f"healed after change {at}"
+        check_final(stick.files, new, foreign)
         plan, _, _ = plan_of(stick, new)
         assert plan.changes_nothing
 
@@ -95,10 +151,7 @@ def test_the_stick_holds_the_last_set_and_the_users_files_and_nothing_else(histo
     stick = MemoryStick(foreign)
     for wanted in history:
         stage(stick, wanted)
-    last = history[-1]
-    assert stick.files.keys() == {*foreign, *last.data, CONFIG_PATH, MANIFEST}
-    assert all(stick.files[p] == d for p, d in (last.data | foreign).items())
-    assert Manifest.from_json(stick.files[MANIFEST]) == last.manifest
+    check_final(stick.files, history[-1], foreign)
 
 
 @FEW
@@ -110,19 +163,15 @@ def test_the_stick_holds_the_last_set_and_the_users_files_and_nothing_else(histo
 )
 def test_any_number_of_broken_stages_of_different_builds_heal(broken, last):
     """Each build that fails leaves an intent; the last one still ends with its own files alone."""
-    isos: dict[str, bytes] = {}
-    for wanted, _, _ in [*broken, (last, 0, "")]:
-        for path, data in wanted.data.items():
-            if path.startswith("iso/"):
-                assume(isos.setdefault(path, data) == data)  # a name changes its bytes in another test
     stick = BrokenStick({"iso/mine.iso": b"mine"}, -1, "", ERRORS[0])
     for wanted, at, how in broken:
         stick.at, stick.how, stick.changes = at, how, 0
         with contextlib.suppress(StorageError):
             stage(stick, wanted)
+        check_moment(stick.files, [b for b, _, _ in broken], {"iso/mine.iso": b"mine"})
     stick.at = -1
     stage(stick, last)
-    assert stick.files.keys() == {"iso/mine.iso", *last.data, CONFIG_PATH, MANIFEST}
+    check_final(stick.files, last, {"iso/mine.iso": b"mine"})
 
 
 def test_nothing_is_written_before_what_it_depends_on():
@@ -280,4 +329,4 @@ def test_an_intent_lets_the_next_run_find_what_an_older_stage_left():
             stage(stick, two)
         stick.at = -1
         stage(stick, three)
-        assert stick.files.keys() == {*three.data, CONFIG_PATH, MANIFEST}
+        check_final(stick.files, three, {})

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ventoy_kit.ports import Progress
+from ventoy_kit.ports import NewFile, Progress
 from ventoy_kit.stick.parts import part_path
 
 
@@ -48,6 +48,10 @@ class MemoryStick:
         self.files.pop(part_path(path, sha256, ".vk-"), None)
         self.files[path] = data
 
+    def write_all(self, files: Sequence[NewFile], progress: Progress | None = None) -> None:
+        for file in files:
+            self.write(file.path, file.chunks, sha256=file.sha256, private=file.private, progress=progress)
+
     def remove(self, path: str) -> None:
         self.files.pop(path, None)
 
@@ -59,6 +63,12 @@ class MemoryStick:
                 if p.startswith(tuple(f"{f}/" for f in folders)) and p.rpartition("/")[2].startswith(prefix)
             )
         )
+
+    def listing(self) -> dict[str, int]:
+        return {path: len(data) for path, data in self.files.items()}
+
+    def cluster(self) -> int:
+        return 4096
 
     def free(self) -> int:
         return self.room

@@ -10,7 +10,8 @@ from pathlib import Path
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Document, Heading, Lines, Next, Outcome, counted
-from ventoy_kit.app.workspace import load_library, unwritable
+from ventoy_kit.app.workspace import load_library
+from ventoy_kit.app.writable import unwritable
 from ventoy_kit.edge.files import exists, make_folder, write_atomic
 from ventoy_kit.fleet.decode import decode_fleet
 from ventoy_kit.fleet.edit import insert, merged

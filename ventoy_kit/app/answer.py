@@ -29,7 +29,7 @@ from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge.files import exists
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.fleet.schema import Fleet
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.hardware.inventory import Inventory
 from ventoy_kit.payload.render import node_answer
 from ventoy_kit.plan.model import Plan

@@ -22,7 +22,7 @@ from ventoy_kit.stick.arm import (
     survey_arming,
 )
 from ventoy_kit.stick.armed import Arming
-from ventoy_kit.stick.held import with_held, without_damaged
+from ventoy_kit.stick.held import damaged, held_paths
 from ventoy_kit.stick.reconcile import Found
 
 
@@ -57,34 +57,33 @@ def arming_line(arming: Arming, now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ArmedSide:
-    """What arming has to do with a stage.
+    """What arming has to do with a stage, or with the end of one.
 
     Attributes:
         state: the stick.
         disarm: how it becomes a toolbox.
         history: bytes of the fleet's history with some nodes let go, None if it stays.
-        payload: what was built.
-        wanted: the same with what is held for nodes that were armed before.
+        fleet: whose files are staged, or taken off.
         held: the generation that is held, by node.
+        paths: the files of the manifest on the stick that are held.
     """
 
     state: State
     disarm: Change
     history: bytes | None
-    payload: Manifest
-    wanted: Manifest
+    fleet: str
     held: dict[str, str]
+    paths: frozenset[str]
 
-    def seen(self, found: Found) -> tuple[Manifest, Found, Report]:
-        """The manifest to reconcile with, and the survey as if the stick were a toolbox already."""
-        wanted, report = without_damaged(self.wanted, self.payload, found)
+    def seen(self, found: Found) -> tuple[Found, Report]:
+        """The survey as if the stick were a toolbox already; and what cannot be held any more."""
         config = found.config if self.disarm.config is None else self.disarm.config
-        return wanted, replace(found, config=config), report
+        return replace(found, config=config), damaged(self.paths, found)
 
     def refusal(self) -> Report:
-        """What keeps this fleet from being staged."""
+        """What keeps this fleet from being staged, or taken off."""
         arming = self.state.arming
-        if arming is None or arming.fleet == self.payload.fleet:
+        if arming is None or arming.fleet == self.fleet:
             return Report()
         message = f"the stick is armed for {arming.node} of the fleet {arming.fleet}"
         return Report([codes.ARMED_FOR_OTHER.finding(message, "Run `ventoy-kit disarm` first.")])
@@ -95,10 +94,10 @@ class ArmedSide:
         return self.disarm.changes_nothing and self.history is None
 
     def apply(self, files: StickFiles) -> None:
-        """Disarm, before anything is staged. Raises StorageError."""
+        """Disarm, before anything is staged or taken off. Raises StorageError."""
         before = self.disarm.before
         if self.history is not None:
-            before = (*before, (history_path(self.payload.fleet), self.history))
+            before = (*before, (history_path(self.fleet), self.history))
         apply_change(replace(self.disarm, before=before), files)
 
     def blocks(self, now: datetime) -> Sequence[Block]:
@@ -122,11 +121,11 @@ class ArmedSide:
 def look_at_arming(
     files: StickFiles, payload: Manifest, let_go: Sequence[str] = ()
 ) -> tuple[ArmedSide, Report]:
-    """Look at the armed state of a stick that is going to be staged.
+    """Look at the armed state of a stick that is going to be staged, or to be rid of a fleet.
 
     Args:
         files: the stick.
-        payload: what was built.
+        payload: what was built; only its fleet and generation matter.
         let_go: nodes whose held files go.
 
     Raises:
@@ -141,8 +140,7 @@ def look_at_arming(
             known = ", ".join(sorted(history.nodes)) or "none"
             report.add(codes.NOT_HELD.finding(f"nothing is held for `{node}`", f"Held: {known}."))
     left = history.without(let_go)
-    wanted, problems = with_held(payload, before, left)
-    report.extend(problems)
     held = {n: h.generation for n, h in sorted(left.nodes.items()) if h.generation != payload.generation}
     changed = None if left == history else left.to_json()
-    return ArmedSide(state, disarm, changed, payload, wanted, held), report
+    paths = held_paths(payload.generation, before, left)
+    return ArmedSide(state, disarm, changed, payload.fleet, held, paths), report

@@ -12,13 +12,15 @@ from typing import Any
 
 from ventoy_kit import __version__
 from ventoy_kit.app.build_simulation import simulate_fleet
+from ventoy_kit.app.built import BUILD_FOLDER, INDEX, INDEX_FORMAT
 from ventoy_kit.app.check import wipe_table
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.known_files import Remembered
 from ventoy_kit.app.local_proof import prove_local
 from ventoy_kit.app.outcome import Block, Heading, Next, Outcome
 from ventoy_kit.app.stage_view import plan_result, plan_table
-from ventoy_kit.app.workspace import Workspace, load_workspace, unwritable
+from ventoy_kit.app.workspace import Workspace, load_workspace
+from ventoy_kit.app.writable import unwritable
 from ventoy_kit.edge.files import make_folder
 from ventoy_kit.edge.state import load_state, save_state
 from ventoy_kit.edge.stick_files import StickFolder
@@ -33,13 +35,9 @@ from ventoy_kit.plan.inputs import Inputs, IsoFile
 from ventoy_kit.plan.model import Plan
 from ventoy_kit.report import Report
 from ventoy_kit.stick.apply import apply_plan, survey
+from ventoy_kit.stick.menu import Menu
 from ventoy_kit.stick.reconcile import TEMPORARY, Found, StagePlan, reconcile
-from ventoy_kit.stick.ventoy_config import merge_config
-from ventoy_kit.stick.ventoy_text import Obj, dump_config
-
-BUILD_FOLDER = "build"
-INDEX = "payload.json"
-INDEX_FORMAT = 1
+from ventoy_kit.stick.ventoy_text import Obj
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +142,14 @@ def _write(
 ) -> tuple[StagePlan | None, Report]:
     """Bring the build folder up to date, with the code that brings a stick up to date."""
     payload = rendered.payload
-    merged, report = merge_config(Obj(), payload.config, {}, "ventoy.json")
-    if merged is None:
-        return None, report
+    report = Report()
     if dry_run:
-        plan, _, problems = _compare(payload, folder, dump_config(merged))
+        plan, _, problems = _compare(payload, folder)
         report.extend(problems)
         return plan, report
     make_folder(folder.root, mode=0o700)
     with folder.locked():
-        plan, found, problems = _compare(payload, folder, dump_config(merged))
+        plan, found, problems = _compare(payload, folder)
         report.extend(problems)
         if plan is not None:
             sources = {f.path: functools.partial(_blocks_of, f.data) for f in payload.files}
@@ -162,7 +158,7 @@ def _write(
     return plan, report
 
 
-def _compare(payload: Payload, folder: StickFolder, config: bytes) -> tuple[StagePlan | None, Found, Report]:
+def _compare(payload: Payload, folder: StickFolder) -> tuple[StagePlan | None, Found, Report]:
     """What the build folder holds against what it shall hold: everything but the ISOs."""
     manifest = payload.manifest()
     iso_paths = {i.path for i in payload.isos}
@@ -173,7 +169,8 @@ def _compare(payload: Payload, folder: StickFolder, config: bytes) -> tuple[Stag
         found = survey(folder, own, filesystem=None, recheck=True, progress=silent)
     except ValueError:  # a build of another version: it is ours, so it is simply made anew
         found = survey(folder, own, filesystem=None, recheck=True, progress=silent, ignore_manifest=True)
-    plan, report = reconcile(own, found, config)
+    # The folder is the kit's alone, so its ventoy.json is made anew whatever somebody has put there.
+    plan, report = reconcile(own, found, Menu(None, Obj(), {}, None))
     return plan, found, report
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ventoy_kit.app.build import BUILD_FOLDER, INDEX, INDEX_FORMAT
 from ventoy_kit.edge.files import source_chunks
 from ventoy_kit.payload.model import Manifest
 from ventoy_kit.ports import Files
@@ -18,14 +17,23 @@ from ventoy_kit.report import Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
 from ventoy_kit.stick.apply import Source
 
+BUILD_FOLDER = "build"
+"""Beside the fleet file."""
+INDEX = "payload.json"
+INDEX_FORMAT = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A build that is as it was made: the manifest to stage, and where each file's bytes are."""
+    """A build that is as it was made: the manifest to stage, and where each file's bytes are.
+
+    `base` is the folder of the fleet file.
+    """
 
     manifest: Manifest
     sources: Mapping[str, Source]
     stand_ins: tuple[str, ...]
+    base: Path
 
 
 def load_built(fleet_file: Path, files: Files) -> tuple[Built | None, Report]:
@@ -53,7 +61,7 @@ def load_built(fleet_file: Path, files: Files) -> tuple[Built | None, Report]:
                 )
             )
         sources[entry.path] = functools.partial(source_chunks, path)
-    built = Built(index.manifest, sources, index.stand_ins)
+    built = Built(index.manifest, sources, index.stand_ins, fleet_file.parent)
     return (None if report.has_errors else built), report
 
 

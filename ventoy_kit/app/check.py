@@ -13,7 +13,7 @@ from ventoy_kit.blueprint.losses import dark_roles, lose
 from ventoy_kit.blueprint.model import Blueprint
 from ventoy_kit.blueprint.quorum import standing
 from ventoy_kit.fleet.schema import Fleet
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.report import Report
 
 

@@ -13,7 +13,7 @@ from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome
 from ventoy_kit.app.stage import StageOptions, stage
 from ventoy_kit.app.start import init
-from ventoy_kit.app.workspace import unwritable
+from ventoy_kit.app.writable import unwritable
 from ventoy_kit.edge.files import exists, listing, make_folder, write_atomic
 from ventoy_kit.edge.iso import write_iso
 from ventoy_kit.edge.state import load_state

@@ -17,12 +17,13 @@ from ventoy_kit.app.host import Host
 from ventoy_kit.app.lockfile import load_lock, lock_path, save_lock
 from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome, Table
 from ventoy_kit.app.vendor import Vendor, finding_of, is_answer
-from ventoy_kit.app.workspace import Workspace, load_workspace, unwritable
+from ventoy_kit.app.workspace import Workspace, load_workspace
+from ventoy_kit.app.writable import unwritable
 from ventoy_kit.edge.net import Downloader
 from ventoy_kit.edge.transfer import Patience
 from ventoy_kit.errors import InterruptedRunError, MachineError
 from ventoy_kit.fleet.rules import unknown
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.gather.wanted import Want, origin_of
 from ventoy_kit.images import fetch_codes
 from ventoy_kit.images.lock import Change, Lock, LockInput, changes

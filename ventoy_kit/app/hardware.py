@@ -10,14 +10,15 @@ from pathlib import Path
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Document, Heading, Lines, Next, Outcome, Table
-from ventoy_kit.app.workspace import load_library, unwritable
+from ventoy_kit.app.workspace import load_library
+from ventoy_kit.app.writable import unwritable
 from ventoy_kit.edge.files import exists, listing, make_folder, write_atomic
 from ventoy_kit.edge.node_probe import run_probe
 from ventoy_kit.fleet.decode import decode_fleet
 from ventoy_kit.fleet.marks import Marked
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.fleet.schema import Fleet
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.gather.facts import FACTS_FOLDER
 from ventoy_kit.hardware import inventory_codes as codes
 from ventoy_kit.hardware.inventory import Inventory, document_of, parse_inventory

@@ -25,6 +25,9 @@ from ventoy_kit.ports import (
     WatchedProcess,
 )
 
+DEFAULT_FLEET = "fleet.yaml"
+"""The fleet file where none is named. Here, since every command needs it and few need what reads fleet files."""
+
 PACKAGES = mounts.PACKAGES | disk_image.PACKAGES | dict(netboot.TOOLS) | {"ssh": "openssh-client"}
 """The Debian package of each program that a command may need."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ventoy_kit.app import codes
 from ventoy_kit.app.host import Host
-from ventoy_kit.app.workspace import unwritable
+from ventoy_kit.app.writable import unwritable
 from ventoy_kit.edge.disk_image import create_image, new_ids
 from ventoy_kit.report import Finding, Place, Report
 from ventoy_kit.stick.layout import Style, plan_layout

@@ -12,7 +12,7 @@ from ventoy_kit.app.known_files import ReadAnew
 from ventoy_kit.app.local_proof import LocalProof, Prover
 from ventoy_kit.app.outcome import Block, Heading, Lines, Outcome, Table
 from ventoy_kit.app.workspace import load_library
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.gather.isos import additions, inspect_iso
 from ventoy_kit.images.added import Added
 from ventoy_kit.images.facts import IsoFacts

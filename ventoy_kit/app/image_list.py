@@ -9,7 +9,7 @@ from ventoy_kit.app.host import Host
 from ventoy_kit.app.lockfile import load_lock
 from ventoy_kit.app.outcome import Block, Heading, Lines, Outcome, Table
 from ventoy_kit.app.workspace import load_library
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.images.catalog import CatalogEntry
 from ventoy_kit.images.lock import Lock, LockEntry
 

@@ -18,6 +18,7 @@ from ventoy_kit.images import fetch_codes
 from ventoy_kit.images.lock import LockEntry
 from ventoy_kit.payload.model import Manifest
 from ventoy_kit.report import Finding, Place, Report, Severity
+from ventoy_kit.stick.locate import is_image
 from ventoy_kit.stick.reconcile import TEMPORARY, manifest_path
 
 Row = tuple[str, str, str, str]
@@ -126,7 +127,7 @@ def _staged(workspace: Workspace, stick: OpenStick, fleet: str, host: Host) -> t
         return rows, report
     locked = {entry.file: entry.results for entry in workspace.images.lock.images.values()}
     for entry in manifest.entries:
-        if not entry.path.startswith("iso/"):
+        if not is_image(entry.path):
             continue
         size = files.size(entry.path)
         if size is None:
@@ -136,7 +137,10 @@ def _staged(workspace: Workspace, stick: OpenStick, fleet: str, host: Host) -> t
         host.progress.start(f"reading {entry.path}", size)
         actual = files.sha256(entry.path, host.progress)
         host.progress.done()
-        pinned = locked.get(entry.path.rpartition("/")[2], (entry.sha256,))
+        name = entry.path.rpartition("/")[2]
+        # An image may lie under another name on a stick: the digest decides, the name only where nothing else helps.
+        known_as = next((results for results in locked.values() if entry.sha256 in results), None)
+        pinned = known_as or locked.get(name, (entry.sha256,))
         wrong = [
             f"{' or '.join(k for k in known if k)} {what}"
             for known, what in (((entry.sha256,), "stands in the stick's manifest"), (pinned, "is locked"))

@@ -22,7 +22,7 @@ from ventoy_kit.fleet.decode import decode_fleet
 from ventoy_kit.fleet.losses import Loss, losses
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.fleet.schema import Disk, Fleet, Node
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.gather import codes as gather_codes
 from ventoy_kit.payload.model import CHECKLIST_FOLDER, Manifest
 from ventoy_kit.payload.ticket import armed_ticket
@@ -40,6 +40,7 @@ from ventoy_kit.stick.arm import (
     toolbox_of,
 )
 from ventoy_kit.stick.armed import Arming, Delivery, delivery_of, expiry, new_id, set_aside, sha256, time_of
+from ventoy_kit.stick.locate import holds, is_image
 from ventoy_kit.stick.reconcile import TEMPORARY
 from ventoy_kit.stick.target import Candidate
 from ventoy_kit.stick.ventoy_text import CONFIG_PATH, Obj, dump_config, parse_config
@@ -235,7 +236,7 @@ def _look(stick: OpenStick, files: StickFiles, wish: _Wish) -> tuple[_Armable | 
         entry = known.get(path)
         if entry is None or files.size(path) != entry.size:
             report.add(_not_staged(stick, f"{path} is missing or has another size"))
-        elif not path.startswith("iso/"):
+        elif not is_image(path):
             read[path] = files.read(path) or b""
             if sha256(read[path]) != entry.sha256:
                 report.add(_not_staged(stick, f"{path} has other bytes"))
@@ -270,11 +271,7 @@ def _lack(manifest: Manifest | None, built: Manifest) -> str | None:
         return f"generation {manifest.generation} on it is not complete"
     if manifest.generation != built.generation:
         return f"it holds generation {manifest.generation}, and {built.generation} is built"
-    wanted = {(e.path, e.size, e.sha256) for e in built.entries}
-    if (
-        not wanted <= {(e.path, e.size, e.sha256) for e in manifest.entries}
-        or manifest.config != built.config
-    ):
+    if not holds(manifest, built):
         return "its manifest is not that of the build"
     return None
 

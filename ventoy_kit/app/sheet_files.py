@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ventoy_kit.app import codes
-from ventoy_kit.app.workspace import unwritable
+from ventoy_kit.app.writable import unwritable
 from ventoy_kit.edge.files import is_folder, make_folder, write_atomic
 from ventoy_kit.report import Place, Report
 

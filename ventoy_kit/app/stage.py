@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +14,28 @@ from ventoy_kit.app.built import Built, load_built
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.image_file import create_stick_image
 from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome, counted
-from ventoy_kit.app.stage_view import plan_result, plan_table
+from ventoy_kit.app.stage_view import plan_result, plan_table, time_needed
 from ventoy_kit.app.targets import choose_target
 from ventoy_kit.edge.devices import Devices
 from ventoy_kit.edge.files import remove_file
+from ventoy_kit.edge.state import load_state, save_state
 from ventoy_kit.edge.stick_files import ObstructedError, StickFolder
 from ventoy_kit.edge.targets import OpenStick, open_stick
-from ventoy_kit.payload.model import Manifest
+from ventoy_kit.errors import StorageError
 from ventoy_kit.payload.overlay import nodes_in_clear
 from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Place, Report
 from ventoy_kit.stick import reconcile_codes as codes
 from ventoy_kit.stick.apply import apply_plan, survey
 from ventoy_kit.stick.layout import Style
+from ventoy_kit.stick.menu import Menu, read_menu
 from ventoy_kit.stick.reconcile import TEMPORARY, Found, StagePlan, manifest_path, reconcile
 from ventoy_kit.stick.target import Candidate
-from ventoy_kit.stick.ventoy_config import merge_config
-from ventoy_kit.stick.ventoy_text import CONFIG_PATH, Obj, dump_config, parse_config
+
+RATES = "rates"
+"""Name of the state that holds the bytes per second, written and read back, of the last stage by kind of target."""
+MEASURED = 64 * 1024 * 1024
+"""Bytes that a stage must write for its speed to say something about the stick."""
 
 Confirm = Callable[[tuple[Block, ...], str], bool | None]
 """Shows blocks and asks a question: True, False, or None when nobody can be asked."""
@@ -121,7 +127,7 @@ def _stage_onto(
         report.extend(look.armed.refusal() if look is not None else ())
         if look is None or report.has_errors:
             return Outcome("stage", report)
-        plan, problems = reconcile(look.wanted, look.found, look.config)
+        plan, problems = reconcile(built.manifest, look.found, look.menu, look.armed.paths)
         report.extend(problems)
         if plan is None:
             return Outcome("stage", report)
@@ -131,6 +137,7 @@ def _stage_onto(
             ),
             *look.armed.blocks(host.clock()),
             *plan_table(plan, _nothing(look.armed)),
+            *time_needed(plan, load_state(built.base, RATES).get(stick.kind)),
         )
         result = {
             "target": stick.title,
@@ -142,10 +149,16 @@ def _stage_onto(
             return Outcome("stage", report, result | plan_result(plan), shown)
         answer = confirm(shown, f"Write this onto {stick.title}?")
         if answer is not True:
-            report.extend(_no_answer(answer))
+            report.extend(no_answer(answer))
             return Outcome("stage", report)
+        began = host.clock()
         look.armed.apply(files)
         apply_plan(plan, look.found, files, built.sources, host.progress)
+        seconds = (host.clock() - began).total_seconds()
+    if plan.write_bytes >= MEASURED and seconds > 0:
+        rates = {**load_state(built.base, RATES), stick.kind: int(plan.write_bytes / seconds)}
+        with contextlib.suppress(StorageError):  # the stick is right; only the next estimate is poorer
+            save_state(built.base, RATES, rates)
     was_armed = [Lines(("It is armed for nobody any more.",))] if look.armed.state.arming else []
     return Outcome("stage", report, result | plan_result(plan), [*was_armed, *_done(stick, plan)])
 
@@ -157,18 +170,18 @@ def _nothing(armed: ArmedSide) -> str:
     return "Everything else is there already."
 
 
-def _no_answer(answer: bool | None) -> Report:  # noqa: FBT001 - three states
+def no_answer(answer: bool | None) -> Report:  # noqa: FBT001 - three states
+    """The finding of a run that did nothing."""
     message = "nothing was written: the answer was no" if answer is False else "nobody can be asked here"
     return Report([app_codes.CHOICE.finding(message, "Run it again and answer yes, or give --yes.")])
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A stick as a stage sees it: what is wanted there, what was found, ventoy.json as it shall be, and its armed side."""
+    """A stick as a stage sees it: what was found, as if it were a toolbox, its ventoy.json, and its armed side."""
 
-    wanted: Manifest
     found: Found
-    config: bytes
+    menu: Menu
     armed: ArmedSide
 
 
@@ -181,14 +194,14 @@ def _look(
     recheck: bool,
     let_go: tuple[str, ...] = (),
 ) -> tuple[_Look | None, Report]:
-    """Survey a stick, and merge its ventoy.json with ours."""
+    """Survey a stick, and read its ventoy.json."""
     report = Report()
     fleet = built.manifest.fleet
     try:
         armed, problems = look_at_arming(files, built.manifest, let_go)
         report.extend(problems)
         seen = survey(
-            files, armed.wanted, filesystem=stick.filesystem, recheck=recheck, progress=host.progress
+            files, built.manifest, filesystem=stick.filesystem, recheck=recheck, progress=host.progress
         )
     except ObstructedError as error:
         report.add(codes.OBSTRUCTED.finding(error.message, error.hint))
@@ -198,23 +211,17 @@ def _look(
         report.add(
             codes.FOREIGN_MANIFEST.finding(
                 f"the manifest on {stick.title} cannot be used: {error}",
-                f"Look at {where}; if nothing there is of use, remove the folder {Path(where).parent}.",
+                "Run `ventoy-kit unstage` on it, which takes out what is the kit's beyond doubt; then stage again.",
                 place=Place(where),
             )
         )
         return None, report
-    wanted, found, problems = armed.seen(seen)
+    found, problems = armed.seen(seen)
     report.extend(problems)
-    user: Obj | None = Obj()
-    if found.config is not None:
-        user, problems = parse_config(found.config, CONFIG_PATH)
-        report.extend(problems)
-    if user is None:
-        return None, report
-    before = found.manifest.config if found.manifest else {}
-    merged, problems = merge_config(user, wanted.config, before, CONFIG_PATH)
+    recorded = found.manifest.config if found.manifest else None
+    menu, problems = read_menu(found.config, recorded, found.before, fleet)
     report.extend(problems)
-    return (None if merged is None else _Look(wanted, found, dump_config(merged), armed)), report
+    return (None if menu is None else _Look(found, menu, armed)), report
 
 
 def _done(stick: OpenStick, plan: StagePlan) -> list[Block]:
@@ -263,7 +270,7 @@ def status(file: Path | None, target: str, host: Host) -> Outcome:
         report.extend(problems)
         if look is None:
             return Outcome("status", report)
-        plan, problems = reconcile(look.wanted, look.found, look.config)
+        plan, problems = reconcile(built.manifest, look.found, look.menu, look.armed.paths)
         report.extend(problems)
     if plan is None:
         return Outcome("status", report)

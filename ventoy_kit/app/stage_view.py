@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ventoy_kit.app.outcome import Block, Lines, Table, counted
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.stick.reconcile import Action, StagePlan, Step
 
 SIGN = {Action.WRITE: "+", Action.REPLACE: "~", Action.ADOPT: "=", Action.KEEP: " ", Action.REMOVE: "-"}
@@ -22,16 +22,36 @@ def plan_table(plan: StagePlan, nothing: str) -> list[Block]:
     return [Table(("", "file", "size", "why"), rows), Lines((total,))]
 
 
+ASSUMED_RATE = 10_000_000
+"""Bytes per second, written and read back, where nothing was measured yet: a common stick at USB 2.0."""
+
+
+def time_needed(plan: StagePlan, rate: object) -> list[Block]:
+    """How long writing will take, by the rate of the last stage onto such a target or by an assumed one.
+
+    Nothing where that is a matter of seconds.
+    """
+    measured = isinstance(rate, int) and rate > 0
+    speed = rate if isinstance(rate, int) and rate > 0 else ASSUMED_RATE
+    seconds = plan.write_bytes // speed
+    if seconds < 10:
+        return []
+    length = f"{seconds} seconds" if seconds < 90 else f"{round(seconds / 60)} minutes"
+    why = "as measured the last time" if measured else "an assumption"
+    return [Lines((f"About {length} at {format_size(speed)} a second, written and read back ({why}).",))]
+
+
 def plan_result(plan: StagePlan) -> dict[str, Any]:
     """The plan for `--json`."""
     return {
-        "steps": [_step(s) for s in plan.steps],
-        "kept": [_step(s) for s in plan.kept],
+        "steps": [step_result(s) for s in plan.steps],
+        "kept": [step_result(s) for s in plan.kept],
         "write_bytes": plan.write_bytes,
     }
 
 
-def _step(step: Step) -> dict[str, Any]:
+def step_result(step: Step) -> dict[str, Any]:
+    """A step for `--json`."""
     return {
         "action": str(step.action),
         "path": step.path,

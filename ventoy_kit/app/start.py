@@ -9,7 +9,7 @@ from typing import Literal
 from ventoy_kit.app import codes
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Lines, Next, Outcome
-from ventoy_kit.app.workspace import unwritable
+from ventoy_kit.app.writable import unwritable
 from ventoy_kit.edge.files import exists, make_folder, write_atomic
 from ventoy_kit.fleet.decode import json_schema
 from ventoy_kit.report import Place, Report

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.images import Images, look_at_images
 from ventoy_kit.blueprint.check import check_blueprint
 from ventoy_kit.blueprint.model import PROXMOX, Blueprint, guessed_members
-from ventoy_kit.edge.files import exists, is_writable, read_tree
+from ventoy_kit.edge.files import read_tree
 from ventoy_kit.fleet.decode import decode_fleet
 from ventoy_kit.fleet.marks import Marked
 from ventoy_kit.fleet.rules import check_fleet
@@ -28,8 +27,6 @@ from ventoy_kit.plan.hardware_rules import check_hardware
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.rules import check_plan
 from ventoy_kit.report import Place, Report, Severity
-
-DEFAULT_FLEET = "fleet.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +156,3 @@ def _proxmox_nodes(fleet: Fleet, isos: Mapping[str, IsoFacts]) -> frozenset[str]
         if name in guessed if facts is None else facts.product == PROXMOX:
             found.add(name)
     return frozenset(found)
-
-
-def unwritable(folder: Path) -> Report:
-    """A finding if this user can neither write into a folder nor make it."""
-    here = next((p for p in (folder, *folder.parents) if exists(p)), folder)
-    if is_writable(here):
-        return Report()
-    finding = app_codes.NOT_WRITABLE.finding(
-        f"{here} cannot be written to",
-        "Run the command as the owner of the folder, or choose another one.",
-        place=Place(str(here)),
-    )
-    return Report([finding])

@@ -9,7 +9,7 @@ from ventoy_kit.blueprint.capacity import GIB, VCPU_PER_THREAD, Ask, Room, ask_o
 from ventoy_kit.blueprint.model import Blueprint
 from ventoy_kit.blueprint.waivers import Violation
 from ventoy_kit.fleet.schema import Guest, Node
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.report import Path
 
 Firmware = Mapping[str, Mapping[str, str]]

@@ -31,6 +31,7 @@ COMMANDS = {
     "schema": "Print the JSON schema of the fleet file.",
     "stage": "Write what was built onto a stick, an image file or a folder.",
     "status": "List disks, or say what of the build is on a target.",
+    "unstage": "Take what was staged off a target, and give ventoy.json back.",
     "what-if": "Say what stops and what stays when nodes are down.",
 }
 
@@ -43,6 +44,7 @@ MODULES = {
     "disarm": "arm_commands",
     "hardware": "hardware_commands",
     "reimage": "arm_commands",
+    "unstage": "stick_commands",
     "what-if": "plan_commands",
 }
 """Where a command stands, if not in `commands`."""

@@ -8,7 +8,7 @@ import click
 
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Outcome
-from ventoy_kit.cli.commands import _command, _complete_nodes, fleet_option
+from ventoy_kit.cli.commands import _complete_nodes, command, fleet_option
 from ventoy_kit.cli.console import Console
 
 _release = click.option(
@@ -21,7 +21,7 @@ def answer() -> None:
     """Answer files: print, check, and try on recorded hardware before a machine boots."""
 
 
-@_command("answer render")
+@command("answer render")
 @fleet_option
 @click.argument("node", shell_complete=_complete_nodes)
 def _render(fleet: Path, node: str, host: Host, console: Console) -> Outcome:  # noqa: ARG001
@@ -31,7 +31,7 @@ def _render(fleet: Path, node: str, host: Host, console: Console) -> Outcome:  #
     return render(fleet, node, host)
 
 
-@_command("answer validate")
+@command("answer validate")
 @click.argument("file", type=click.Path(path_type=Path))
 @_release
 def _validate(file: Path, release: str | None, host: Host, console: Console) -> Outcome:  # noqa: ARG001
@@ -41,7 +41,7 @@ def _validate(file: Path, release: str | None, host: Host, console: Console) -> 
     return validate(file, release, host)
 
 
-@_command("answer simulate")
+@command("answer simulate")
 @fleet_option
 @click.argument("target", metavar="NODE|FILE", shell_complete=_complete_nodes)
 @click.option(

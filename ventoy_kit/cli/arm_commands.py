@@ -9,10 +9,9 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from ventoy_kit.app.host import Host
+from ventoy_kit.app.host import DEFAULT_FLEET, Host
 from ventoy_kit.app.outcome import Block, Outcome
-from ventoy_kit.app.workspace import DEFAULT_FLEET
-from ventoy_kit.cli.commands import _command, _complete_nodes, fleet_option
+from ventoy_kit.cli.commands import _complete_nodes, command, fleet_option
 from ventoy_kit.cli.console import Console
 
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=7)
@@ -35,7 +34,7 @@ def _complete_losses(ctx: click.Context, param: click.Parameter, incomplete: str
     return [CompletionItem(n) for n in loss_names(file, node, Host()) if n.startswith(incomplete)]
 
 
-@_command("reimage")
+@command("reimage")
 @fleet_option
 @click.argument("node", shell_complete=_complete_nodes)
 @click.argument("target", required=False, type=click.Path())
@@ -86,7 +85,7 @@ def reimage(
     return use_case(fleet, node, target, host, options=ArmOptions(lifetime, lose, dry_run), ask=ask)
 
 
-@_command("disarm")
+@command("disarm")
 @click.argument("target", required=False, type=click.Path())
 @click.option("--dry-run", "-n", is_flag=True, help="Say what would be done, write nothing.")
 def disarm(target: str | None, dry_run: bool, host: Host, console: Console) -> Outcome:  # noqa: ARG001, FBT001 - click's names

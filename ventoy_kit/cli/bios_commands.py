@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from ventoy_kit.app.host import Host
+from ventoy_kit.app.host import DEFAULT_FLEET, Host
 from ventoy_kit.app.outcome import Outcome
-from ventoy_kit.app.workspace import DEFAULT_FLEET
-from ventoy_kit.cli.commands import _command, _complete_nodes, fleet_option
+from ventoy_kit.cli.commands import _complete_nodes, command, fleet_option
 from ventoy_kit.cli.console import Console
 
 
@@ -32,7 +31,7 @@ def _destination(ctx: click.Context, param: click.Parameter, value: str | None) 
     return value
 
 
-@_command("bios show")
+@command("bios show")
 @fleet_option
 @click.argument("name", metavar="NODE|PROFILE", shell_complete=_complete_names)
 def _show(fleet: Path, name: str, host: Host, console: Console) -> Outcome:  # noqa: ARG001
@@ -42,7 +41,7 @@ def _show(fleet: Path, name: str, host: Host, console: Console) -> Outcome:  # n
     return show(fleet, name, host)
 
 
-@_command("bios check")
+@command("bios check")
 @fleet_option
 @click.argument("node", shell_complete=_complete_nodes)
 @click.option(
@@ -80,7 +79,7 @@ def _check(
     return check(fleet, node, Source(facts, local, ssh, sudo), host)
 
 
-@_command("bios export")
+@command("bios export")
 @fleet_option
 @click.argument("name", metavar="NODE|PROFILE", shell_complete=_complete_names)
 def _export(fleet: Path, name: str, host: Host, console: Console) -> Outcome:  # noqa: ARG001
@@ -90,7 +89,7 @@ def _export(fleet: Path, name: str, host: Host, console: Console) -> Outcome:  #
     return export(fleet, name, host)
 
 
-@_command("bios probe")
+@command("bios probe")
 def _probe(host: Host, console: Console) -> Outcome:  # noqa: ARG001
     """Print the program that reads a machine's firmware facts: pipe it into `ssh root@NODE python3 -`."""
     from ventoy_kit.app.bios import probe_text

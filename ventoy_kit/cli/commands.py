@@ -10,9 +10,8 @@ from typing import Any, Literal
 import click
 from click.shell_completion import CompletionItem
 
-from ventoy_kit.app.host import Host
+from ventoy_kit.app.host import DEFAULT_FLEET, Host
 from ventoy_kit.app.outcome import Outcome
-from ventoy_kit.app.workspace import DEFAULT_FLEET
 from ventoy_kit.cli.console import Console, ConsoleProgress
 from ventoy_kit.errors import MachineError
 
@@ -33,7 +32,7 @@ def _params(call: Callable[..., Any]) -> list[click.Parameter]:
     return list(reversed(params))
 
 
-def _command(name: str) -> Callable[[Callable[..., Outcome]], click.Command]:
+def command(name: str) -> Callable[[Callable[..., Outcome]], click.Command]:
     """A click command around a function that gets a host (and console) and returns an outcome."""
 
     def decorate(function: Callable[..., Outcome]) -> click.Command:
@@ -106,7 +105,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
         raise click.BadParameter("write a size such as 16G, 64 GiB or 32GB") from error
 
 
-@_command("check")
+@command("check")
 @fleet_option
 @click.option("--explain", metavar="CODE", shell_complete=_complete_rules, help="Say what a rule is about.")
 @click.option("--online", is_flag=True, help="Ask the vendors for newer releases than those in the lock.")
@@ -117,7 +116,7 @@ def check(*, fleet: Path, explain: str | None, online: bool, host: Host, console
     return use_case.explain(explain) if explain else use_case.check(fleet, host, online=online)
 
 
-@_command("build")
+@command("build")
 @fleet_option
 @click.option("--dry-run", "-n", is_flag=True, help="Show the plan, fetch and write nothing.")
 @_offline
@@ -128,7 +127,7 @@ def build(*, fleet: Path, dry_run: bool, offline: bool, host: Host, console: Con
     return use_case(fleet, host, dry_run=dry_run, offline=offline)
 
 
-@_command("fetch")
+@command("fetch")
 @fleet_option
 @click.argument("images", nargs=-1, shell_complete=_complete_images)
 @click.option(
@@ -156,7 +155,7 @@ def fetch(
     return use_case(fleet, host, images, update, offline=offline)
 
 
-@_command("stage")
+@command("stage")
 @fleet_option
 @click.argument("target", required=False, type=click.Path())
 @click.option("--dry-run", "-n", is_flag=True, help="Show the plan, write nothing.")
@@ -208,7 +207,7 @@ def _style(text: str) -> Literal["mbr", "gpt"]:
     return "gpt" if text == "gpt" else "mbr"
 
 
-@_command("status")
+@command("status")
 @fleet_option
 @click.argument("target", required=False, type=click.Path())
 def status(fleet: Path, target: str | None, host: Host, console: Console) -> Outcome:  # noqa: ARG001
@@ -222,7 +221,7 @@ def status(fleet: Path, target: str | None, host: Host, console: Console) -> Out
     return use_case(fleet, target, host)
 
 
-@_command("init")
+@command("init")
 @click.argument("folder", required=False, default=".", type=click.Path(path_type=Path))
 @click.option(
     "--example",
@@ -238,7 +237,7 @@ def init(folder: Path, example: str, host: Host, console: Console) -> Outcome:  
     return use_case(folder, "alliance" if example == "alliance" else "starter", host)
 
 
-@_command("demo")
+@command("demo")
 @click.argument("folder", required=False, default="demo", type=click.Path(path_type=Path))
 def demo(folder: Path, host: Host, console: Console) -> Outcome:  # noqa: ARG001
     """Do the main job on a built-in example in FOLDER, with stand-ins for the ISOs."""
@@ -247,7 +246,7 @@ def demo(folder: Path, host: Host, console: Console) -> Outcome:  # noqa: ARG001
     return use_case(folder, host)
 
 
-@_command("schema")
+@command("schema")
 def schema(host: Host, console: Console) -> Outcome:  # noqa: ARG001
     """Print the JSON schema of the fleet file, for editors."""
     from ventoy_kit.app.info import schema as use_case
@@ -255,7 +254,7 @@ def schema(host: Host, console: Console) -> Outcome:  # noqa: ARG001
     return use_case()
 
 
-@_command("doctor")
+@command("doctor")
 def doctor(host: Host, console: Console) -> Outcome:  # noqa: ARG001
     """Say which programs and rights are missing, what for, and how to get them."""
     from ventoy_kit.app.doctor import doctor as use_case
@@ -268,7 +267,7 @@ def hooks() -> None:
     """Hooks that nodes can run after installation."""
 
 
-@_command("hooks list")
+@command("hooks list")
 @fleet_option
 def _hooks_list(fleet: Path, host: Host, console: Console) -> Outcome:  # noqa: ARG001
     """List the hooks at hand, the kit's and those beside the fleet file."""
@@ -282,7 +281,7 @@ def image() -> None:
     """Installer and rescue images."""
 
 
-@_command("image inspect")
+@command("image inspect")
 @fleet_option
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def _image_inspect(fleet: Path, files: tuple[Path, ...], host: Host, console: Console) -> Outcome:  # noqa: ARG001
@@ -292,7 +291,7 @@ def _image_inspect(fleet: Path, files: tuple[Path, ...], host: Host, console: Co
     return inspect_images(files, fleet, host)
 
 
-@_command("image list")
+@command("image list")
 @fleet_option
 def _image_list(fleet: Path, host: Host, console: Console) -> Outcome:  # noqa: ARG001
     """List the catalog: what proves each image, who signs it, and what of it is locked and in the cache."""
@@ -301,7 +300,7 @@ def _image_list(fleet: Path, host: Host, console: Console) -> Outcome:  # noqa: 
     return image_list(fleet, host)
 
 
-@_command("image verify")
+@command("image verify")
 @fleet_option
 @click.argument("target", required=False, type=click.Path())
 def _image_verify(fleet: Path, target: str | None, host: Host, console: Console) -> Outcome:  # noqa: ARG001

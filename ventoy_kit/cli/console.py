@@ -17,7 +17,7 @@ import click
 
 from ventoy_kit.app.outcome import Block, Document, Heading, Lines, Next, Outcome, Table
 from ventoy_kit.errors import MachineError
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.report import Finding, Severity, dotted
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ENVELOPE = 1
 """Version of the JSON envelope."""
 
-CHANGING = ("adopt", "build", "demo", "disarm", "init", "reimage", "stage")
+CHANGING = ("adopt", "build", "demo", "disarm", "init", "reimage", "stage", "unstage")
 """Commands that write something when they succeed."""
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}

@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from ventoy_kit.app.host import Host
+from ventoy_kit.app.host import DEFAULT_FLEET, Host
 from ventoy_kit.app.outcome import Outcome
-from ventoy_kit.app.workspace import DEFAULT_FLEET
 from ventoy_kit.cli.bios_commands import _destination
-from ventoy_kit.cli.commands import _command, _complete_nodes, fleet_option
+from ventoy_kit.cli.commands import _complete_nodes, command, fleet_option
 from ventoy_kit.cli.console import Console
 
 
@@ -35,7 +34,7 @@ def _complete_recorded(ctx: click.Context, param: click.Parameter, incomplete: s
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-@_command("hardware scan")
+@command("hardware scan")
 @fleet_option
 @click.argument("node", required=False, callback=_node_name, shell_complete=_complete_nodes)
 @click.option("--local", is_flag=True, help="Look at this machine.")
@@ -76,7 +75,7 @@ def _scan(
     return scan(fleet, node, ScanOptions(local, ssh, sudo, output), host)
 
 
-@_command("hardware show")
+@command("hardware show")
 @fleet_option
 @click.argument("name", metavar="NODE|FILE", shell_complete=_complete_recorded)
 def _show(fleet: Path, name: str, host: Host, console: Console) -> Outcome:  # noqa: ARG001
@@ -86,7 +85,7 @@ def _show(fleet: Path, name: str, host: Host, console: Console) -> Outcome:  # n
     return show(fleet, name, host)
 
 
-@_command("hardware probe")
+@command("hardware probe")
 def _probe(host: Host, console: Console) -> Outcome:  # noqa: ARG001
     """Print the program that records a machine's facts: pipe it into `ssh root@NODE python3 -`."""
     from ventoy_kit.app.hardware import probe_text
@@ -99,7 +98,7 @@ hardware.add_command(_show)
 hardware.add_command(_probe)
 
 
-@_command("adopt")
+@command("adopt")
 @fleet_option
 @click.argument("facts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--dry-run", "-n", is_flag=True, help="Show the plan, write nothing.")

@@ -8,11 +8,11 @@ import click
 
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Outcome
-from ventoy_kit.cli.commands import _command, _complete_nodes, fleet_option
+from ventoy_kit.cli.commands import _complete_nodes, command, fleet_option
 from ventoy_kit.cli.console import Console
 
 
-@_command("what-if")
+@command("what-if")
 @fleet_option
 @click.option(
     "--down",

@@ -9,7 +9,7 @@ import click
 
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Outcome
-from ventoy_kit.cli.commands import _command, _complete_nodes, fleet_option
+from ventoy_kit.cli.commands import _complete_nodes, command, fleet_option
 from ventoy_kit.cli.console import Console
 
 _output = click.option(
@@ -31,7 +31,7 @@ def _paper(function: Any) -> Any:
     )(function)
 
 
-@_command("checklist")
+@command("checklist")
 @fleet_option
 @click.argument("nodes", nargs=-1, shell_complete=_complete_nodes)
 @click.option(
@@ -77,7 +77,7 @@ def checklist(
     return use_case(fleet, nodes, host, SheetOptions(chosen, cast("Any", paper), target, folder, armed))
 
 
-@_command("blueprint")
+@command("blueprint")
 @fleet_option
 @click.option("--format", "form", type=click.Choice(["text", "svg", "html"]), help="Form; text by default.")
 @_output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -15,7 +16,7 @@ from ventoy_kit.edge.locks import locked
 from ventoy_kit.edge.stick_part import Part
 from ventoy_kit.errors import StorageError
 from ventoy_kit.payload.model import safe_path
-from ventoy_kit.ports import Progress
+from ventoy_kit.ports import NewFile, Progress
 from ventoy_kit.stick.parts import part_path
 
 READ_LIMIT = 64 * 1024 * 1024
@@ -115,13 +116,7 @@ class StickFolder:
 
         What an interrupted run left of the same bytes is compared with the source, and written on from there.
         """
-        at, private = self._at(path), private or self.private
-        part = self._part(part_path(path, sha256, self.temporary))
-        try:
-            for folder in reversed(at.relative_to(self.root).parents[:-1]):
-                (self.root / folder).mkdir(exist_ok=True, mode=0o700 if private else 0o777)
-        except OSError as error:
-            raise storage_error("write", at, error) from error
+        at, part, private = self._prepared(path, sha256, private=private)
         part.fill(chunks, at, sha256=sha256, private=private, progress=progress)
         try:
             part.path.replace(at)
@@ -129,6 +124,51 @@ class StickFolder:
             part.path.unlink(missing_ok=True)
             raise storage_error("write", at, error) from error
         sync_folder(at.parent)
+
+    def _prepared(self, path: str, sha256: str, *, private: bool) -> tuple[Path, Part, bool]:
+        """A file's real path, its part, and whether it is private; its folder is made."""
+        at, private = self._at(path), private or self.private
+        part = self._part(part_path(path, sha256, self.temporary))
+        try:
+            for folder in reversed(at.relative_to(self.root).parents[:-1]):
+                (self.root / folder).mkdir(exist_ok=True, mode=0o700 if private else 0o777)
+        except OSError as error:
+            raise storage_error("write", at, error) from error
+        return at, part, private
+
+    def write_all(self, files: Sequence[NewFile], progress: Progress | None = None) -> None:
+        """Write small files with one flush for all; see `ports.StickFiles`.
+
+        A flush costs the same for one file as for many: exfat-fuse writes its whole map of free space each time.
+        """
+        parts: list[tuple[Part, Path, str]] = []
+        taken: set[Path] = set()
+        twins: list[NewFile] = []
+        try:
+            for file in files:
+                at, part, private = self._prepared(file.path, file.sha256, private=file.private)
+                if part.path in taken:  # the same bytes in the same folder
+                    twins.append(file)
+                    continue
+                taken.add(part.path)
+                parts.append((part, at, file.sha256))
+                part.put(file.chunks, at, sha256=file.sha256, private=private, progress=progress, flush=False)
+            if parts:
+                self.flush()
+            for part, at, sha256 in parts:
+                part.compare(at, sha256, progress)
+            for part, at, _ in parts:
+                try:
+                    part.path.replace(at)
+                except OSError as error:
+                    raise storage_error("write", at, error) from error
+        except BaseException:
+            for part, _, _ in parts:
+                with contextlib.suppress(OSError):
+                    part.path.unlink(missing_ok=True)
+            raise
+        for file in twins:
+            self.write(file.path, file.chunks, sha256=file.sha256, private=file.private, progress=progress)
 
     def remove(self, path: str) -> None:
         """Remove a file and the folders that it leaves empty; nothing if it is not there."""
@@ -157,6 +197,27 @@ class StickFolder:
                     Path(here, f).relative_to(self.root).as_posix() for f in files if f.startswith(prefix)
                 ]
         return tuple(sorted(found))
+
+    def listing(self) -> dict[str, int]:
+        """Every regular file with its size; folders that cannot be listed are left out, links are not followed."""
+        found = {}
+        for here, inner, files in os.walk(self.root, followlinks=False):
+            inner.sort()
+            for name in files:
+                at = Path(here, name)
+                with contextlib.suppress(OSError):
+                    status = at.lstat()
+                    if stat.S_ISREG(status.st_mode):
+                        found[at.relative_to(self.root).as_posix()] = status.st_size
+        return found
+
+    def cluster(self) -> int:
+        """Bytes that the smallest file takes, as the file system says; 4096 where it cannot say."""
+        there = next((p for p in (self.root, *self.root.parents) if p.is_dir()), self.root)
+        try:
+            return max(4096, os.statvfs(there).f_bsize) if hasattr(os, "statvfs") else 4096
+        except OSError as error:
+            raise storage_error("look at", self.root, error) from error
 
     def free(self) -> int:
         """Bytes that can be written; of the folder above where this one has yet to be made."""

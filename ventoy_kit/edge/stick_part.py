@@ -52,23 +52,40 @@ class Part:
                 use it, and is removed if not.
         """
         try:
-            with _reported("write", at):
-                written = self._write(chunks, private=private, progress=progress)
-            _insist(
-                written == sha256,
-                f"the source of {at.name} has other bytes than when it was built",
-                "Run `ventoy-kit build` again.",
-            )
-            _insist(
-                self.sha256(progress) == sha256,
-                f"{at}: what was read back is not what was written",
-                "The stick is failing or of false capacity; use another one.",
-            )
+            self.put(chunks, at, sha256=sha256, private=private, progress=progress)
+            self.compare(at, sha256, progress)
         except BaseException as failure:
             if private or not self._worth_keeping(failure):
                 with contextlib.suppress(OSError):
                     self.path.unlink()
             raise
+
+    def put(
+        self,
+        chunks: Iterable[bytes],
+        at: Path,
+        *,
+        sha256: str,
+        private: bool,
+        progress: Progress | None,
+        flush: bool = True,
+    ) -> None:
+        """Write what `fill` writes; without `flush` the end of it may still be in memory. Raises StorageError."""
+        with _reported("write", at):
+            written = self._write(chunks, private=private, progress=progress, flush=flush)
+        _insist(
+            written == sha256,
+            f"the source of {at.name} has other bytes than when it was built",
+            "Run `ventoy-kit build` again.",
+        )
+
+    def compare(self, at: Path, sha256: str, progress: Progress | None) -> None:
+        """Read the part back from the device; it must have this digest. Raises StorageError."""
+        _insist(
+            self.sha256(progress) == sha256,
+            f"{at}: what was read back is not what was written",
+            "The stick is failing or of false capacity; use another one.",
+        )
 
     def sha256(self, progress: Progress | None = None) -> str:
         """Digest of the file as it is on the device.
@@ -91,7 +108,9 @@ class Part:
                 page_cache.drop_pages_below(file.fileno(), self.devices)
             return digest.hexdigest()
 
-    def _write(self, chunks: Iterable[bytes], *, private: bool, progress: Progress | None) -> str:
+    def _write(
+        self, chunks: Iterable[bytes], *, private: bool, progress: Progress | None, flush: bool
+    ) -> str:
         """Write what is not there yet; return the digest of the source."""
         descriptor = self._open(private=private)
         with (
@@ -118,7 +137,8 @@ class Part:
                     progress.advance(len(block))
             if comparing:  # an older part may be longer than the source
                 file.truncate(position)
-            flusher.finish()
+            if flush:
+                flusher.finish()
             return digest.hexdigest()
 
     def _open(self, *, private: bool) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ventoy_kit.fleet import codes
 from ventoy_kit.fleet.placeholders import is_placeholder_serial, is_placeholder_wwn
 from ventoy_kit.fleet.schema import Disk, Node
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.report import Finding, Path
 
 

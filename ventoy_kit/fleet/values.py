@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from ventoy_kit.fleet.countries import COUNTRIES
 from ventoy_kit.fleet.marks import PlainFloat, PlainInt
+from ventoy_kit.fleet.sizes import UNITS
 
 
 def bad(message: str, remedy: str) -> PydanticCustomError:
@@ -308,31 +309,13 @@ Country = Annotated[
 ]
 
 
-_UNITS = {"B": 1} | {
-    f"{prefix}{suffix}": (1000 if suffix == "B" else 1024) ** power
-    for power, prefix in enumerate("KMGTP", start=1)
-    for suffix in ("B", "iB")
-}
-
-
 def parse_size(value: Any) -> int:
     """`64 GiB` or `2TB` as bytes; decimal units are powers of 1000, binary ones of 1024."""
     text = as_text(value)
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([KMGTP]i?B|B)", text)
     if not match or float(match[1]) == 0:
         raise bad(f"`{cut(text)}` is not a size", "Write a number and a unit: 64 GiB, 512 GB, 2 TB.")
-    return int((Decimal(match[1]) * _UNITS[match[2]]).to_integral_value())
-
-
-def format_size(size: int) -> str:
-    """Bytes for people, decimal as disks are sold, binary where it is round: `2 TB`, `64 GiB`, `1.7 MB`."""
-    for unit in ("TiB", "GiB", "MiB"):
-        if size >= _UNITS[unit] and size % _UNITS[unit] == 0 and size // _UNITS[unit] < 100_000:
-            return f"{size // _UNITS[unit]} {unit}"
-    for unit in ("TB", "GB", "MB", "KB"):
-        if round(size / _UNITS[unit], 1) >= 1:
-            return f"{size / _UNITS[unit]:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{size} B"
+    return int((Decimal(match[1]) * UNITS[match[2]]).to_integral_value())
 
 
 Size = Annotated[

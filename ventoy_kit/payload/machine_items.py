@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.hardware.bios_verdict import judge
 from ventoy_kit.hardware.indirect import State
 from ventoy_kit.hardware.profiles import UNCONFIRMED, BiosProfile, Setting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.payload.ticket import AUTO
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.model import NodePlan, Plan
@@ -54,7 +54,7 @@ def armed_steps(node: NodePlan, library: Library, arming: ArmingNote | None) -> 
         "The screen shows the node, every disk that will be wiped, and a code. Compare them with this sheet.",
         code,
         "If anything differs, switch the machine off before the countdown ends: no disk was touched yet.",
-        *_end(node),
+        *_end(node, armed=True),
         "The stick installs nothing more until it is armed again. `ventoy-kit disarm` makes it a toolbox.",
     ]
     remark = "It needs no key and nobody who watches. A machine that is not this node is refused."
@@ -71,13 +71,16 @@ def _start(node: NodePlan, library: Library) -> str:
     return f"Plug in the stick, switch on, press {key}, choose the stick's UEFI entry."
 
 
-def _end(node: NodePlan) -> tuple[str, ...]:
+def _end(node: NodePlan, *, armed: bool = False) -> tuple[str, ...]:
     """The last steps of an installation."""
     if node.install.reboot_mode == "reboot":
-        return (
-            "Wait. The machine restarts by itself.",
-            "Remove the stick, so that the machine boots its disk.",
-        )
+        unplug = "Remove the stick, so that the machine boots its disk."
+        if armed:  # boot_overlay/arming.sh leads to the installed system once for each arming
+            unplug = (
+                "Unplug the stick after the first restart. Where USB is first in the boot order, the stick leads on to "
+                "the installed system once; at the next restart it switches the machine off."
+            )
+        return ("Wait. The machine restarts by itself.", unplug)
     return "Wait. The machine switches itself off.", "Remove the stick, then switch the machine on."
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from ventoy_kit.fleet.edit import Additions
 from ventoy_kit.fleet.placeholders import is_placeholder_serial
 from ventoy_kit.fleet.schema import Fleet, Node
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.hardware import inventory_codes as codes
 from ventoy_kit.hardware.inventory import Inventory, NicFacts
 from ventoy_kit.hardware.profiles import BiosProfile

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from ventoy_kit.fleet.placeholders import is_placeholder_serial, is_placeholder_uuid, plain_wwn
 from ventoy_kit.fleet.schema import Disk, Fleet, Node
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.hardware import inventory_codes as codes
 from ventoy_kit.hardware.inventory import UNKNOWN, DiskFacts, Inventory
 from ventoy_kit.report import Finding, Path, Report

@@ -9,7 +9,7 @@ from ventoy_kit.blueprint.losses import dark_roles, lose
 from ventoy_kit.blueprint.model import Blueprint
 from ventoy_kit.blueprint.quorum import seconds, standing, timing_of, votes_of
 from ventoy_kit.fleet.schema import Disk, Node, Service
-from ventoy_kit.fleet.values import format_size
+from ventoy_kit.fleet.sizes import format_size
 
 STATE = "*"
 """Stands behind a service that holds state."""

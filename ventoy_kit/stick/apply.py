@@ -12,8 +12,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ventoy_kit.payload.model import Entry, Manifest
-from ventoy_kit.ports import Progress, StickFiles
-from ventoy_kit.stick.reconcile import TEMPORARY, Action, Found, FoundFile, StagePlan, Step, manifest_path
+from ventoy_kit.ports import NewFile, Progress, StickFiles
+from ventoy_kit.stick.locate import CHECKSUM, is_image, is_usable, own_name
+from ventoy_kit.stick.reconcile import (
+    ADOPTED,
+    TEMPORARY,
+    Action,
+    Found,
+    FoundFile,
+    StagePlan,
+    Step,
+    before_path,
+    manifest_path,
+)
 from ventoy_kit.stick.ventoy_text import CONFIG_PATH
 
 Source = Callable[[], Iterable[bytes]]
@@ -53,16 +64,22 @@ def survey(
     """
     manifest = None if ignore_manifest else read_manifest(files, manifest_path(wanted.fleet))
     recorded = {e.path: e for e in manifest.entries} if manifest and manifest.complete and not recheck else {}
-    sizes = {e.path: e.size for e in wanted.entries}
     owned = {e.path: e for e in manifest.entries} if manifest else {}
+    sizes = {e.path: e.size for e in wanted.entries}
+    sizes |= {own_name(e): e.size for e in wanted.entries if is_image(e.path)}
+    names = {path.casefold(): path for path in files.leftovers("", ("iso",))}
     found: dict[str, FoundFile] = {}
-    for path in sorted({*sizes, *owned}):
-        size = files.size(path)
+
+    def look(path: str, expected: int | None) -> None:
+        """Note a file, with its digest if it is recorded or the size is the expected one."""
+        size, known = files.size(path), recorded.get(path)
+        name = names.get(path.casefold(), path)
         if size is None:
-            continue
-        known = recorded.get(path)
-        expected = sizes[path] if path in sizes else owned[path].size if recheck else None
-        if known is not None and known.size == size and path.startswith("iso/"):
+            return
+        if name != path and path.startswith("iso/"):  # exFAT finds it by any case, Ventoy by its own alone
+            found[path] = FoundFile(size, None)
+            look(name, expected)
+        elif known is not None and known.size == size and is_image(path):
             found[path] = FoundFile(size, known.sha256)
         elif size != expected:
             found[path] = FoundFile(size, None)
@@ -70,23 +87,49 @@ def survey(
             progress.start(f"reading {path}", size)
             found[path] = FoundFile(size, files.sha256(path, progress))
             progress.done()
+
+    for path in sorted({*sizes, *owned}):
+        look(path, sizes[path] if path in sizes else owned[path].size if recheck else None)
+    listing = _search(files, [e for e in wanted.entries if is_image(e.path)], found, look)
+    for path in [p for p in found if is_image(p) and p.startswith("iso/")] + [*sizes]:
+        if is_image(path) and path + CHECKSUM not in found:
+            look(path + CHECKSUM, None)
+    for path in [p for p in found if p.endswith(CHECKSUM) or p == before_path(wanted.fleet)]:
+        look(path, found[path].size)  # small, so that they are read each time
+    leftovers = [p for p in files.leftovers(TEMPORARY, ("iso", "ventoy")) if _TEMPORARY_NAME.search(p)]
     return Found(
         manifest=manifest,
         files=found,
-        leftovers={
-            path: files.size(path) or 0
-            for path in files.leftovers(TEMPORARY, ("iso", "ventoy"))
-            if _TEMPORARY_NAME.search(path)
-        },
+        leftovers={path: files.size(path) or 0 for path in leftovers},
         config=files.read(CONFIG_PATH),
         free=files.free(),
         filesystem=filesystem,
         others=_others(files, wanted.fleet),
+        before=files.read(before_path(wanted.fleet)),
+        cluster=files.cluster(),
+        listing=listing,
     )
 
 
+def _search(
+    files: StickFiles,
+    images: Iterable[Entry],
+    found: Mapping[str, FoundFile],
+    look: Callable[[str, int | None], None],
+) -> Mapping[str, int]:
+    """Look for images that are at no known place among all files of their size; the files that were listed."""
+    there = {(f.size, f.sha256) for f in found.values()}
+    sizes = {e.size for e in images if (e.size, e.sha256) not in there}
+    listing = files.listing() if sizes else {}
+    for path, size in listing.items():
+        unread = path not in found or found[path].sha256 is None
+        if size in sizes and unread and is_image(path) and path.lower().endswith(".iso"):
+            look(path, size)
+    return listing
+
+
 def read_manifest(files: StickFiles, path: str) -> Manifest | None:
-    """A manifest on a stick, None if there is none; trusted no further than its fleet's folder and the images reach.
+    """A manifest, trusted no further than its fleet's own folder and the images reach.
 
     Raises:
         ValueError: it is none, or it claims what a stage never writes.
@@ -102,7 +145,8 @@ def read_manifest(files: StickFiles, path: str) -> Manifest | None:
     except (RecursionError, OverflowError) as error:
         raise ValueError("it is nested too deeply or holds a number without end") from error
     for entry in manifest.entries:
-        if not entry.path.startswith(("iso/", f"{path.rpartition('/')[0]}/")):
+        adopted = entry.origin.startswith(ADOPTED) and is_usable(entry.path)
+        if not adopted and not entry.path.startswith(("iso/", f"{path.rpartition('/')[0]}/")):
             raise ValueError(f"it claims `{entry.path}`, which no stage writes")
     for plugin, entries in manifest.config.items():
         if not isinstance(entries, list) or not all(_plain(e) for e in entries):
@@ -158,9 +202,16 @@ def apply_plan(
             files.remove(step.path)
     _write_manifest(files, manifest_at, _intent(plan.wanted, found.manifest))
     ours = {e.path for e in plan.wanted.entries}
+    built_as = {place: name for name, place in plan.places.items()}
     writes = [s for s in plan.steps if s.action in (Action.WRITE, Action.REPLACE) and s.path in ours]
-    for step in sorted(writes, key=lambda s: (not s.path.startswith("iso/"), s.path)):
-        _write(step, files, sources[step.path], progress)
+    images = [s for s in writes if is_image(s.path)]
+    for step in images:
+        _write(step, files, sources[built_as.get(step.path, step.path)], progress)
+    small = [s for s in writes if not is_image(s.path)]
+    total = sum(s.size for s in small)
+    progress.start(f"writing {len(small)} small files", 2 * total)
+    files.write_all([_new_file(s, plan.extra.get(s.path), sources) for s in small], progress)
+    progress.done()
     files.flush()
     if plan.config is not None:
         _put(files, CONFIG_PATH, plan.config)
@@ -183,7 +234,8 @@ def _intent(wanted: Manifest, before: Manifest | None) -> Manifest:
     """Everything that is or will be ours: files and configuration entries of the old set and of the new one."""
     if before is None:
         return Manifest(wanted.fleet, wanted.generation, wanted.entries, wanted.config, complete=False)
-    entries = {e.path: e for e in wanted.entries} | {e.path: e for e in before.entries}
+    # An image's path never gets other bytes, so where both name a file the new entry is true of it at any moment.
+    entries = {e.path: e for e in (*before.entries, *wanted.entries)}
     config = {
         k: [*(old := before.config.get(k, [])), *(e for e in wanted.config.get(k, []) if e not in old)]
         for k in {**before.config, **wanted.config}
@@ -192,13 +244,18 @@ def _intent(wanted: Manifest, before: Manifest | None) -> Manifest:
     return Manifest(wanted.fleet, wanted.generation, ordered, config, complete=False)
 
 
+def _new_file(step: Step, made: bytes | None, sources: Mapping[str, Source]) -> NewFile:
+    chunks = sources[step.path]() if made is None else [made]
+    return NewFile(step.path, chunks, step.sha256 or "", private=not step.path.startswith("iso/"))
+
+
 def _write(step: Step, files: StickFiles, source: Source, progress: Progress) -> None:
     progress.start(f"writing {step.path}", 2 * step.size)
     files.write(
         step.path,
         source(),
         sha256=step.sha256 or "",
-        private=not step.path.startswith("iso/"),
+        private=False,
         progress=progress,
     )
     progress.done()

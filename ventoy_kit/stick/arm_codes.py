@@ -57,11 +57,6 @@ SETTINGS_LOST = Rule(
     "Without them disarming still ends the armed state, with the kit's own entries alone.",
     Severity.WARNING,
 )
-HELD = Rule(
-    "VK-K11",
-    "What a node was last armed with stays on the stick",
-    "Image and answers stay until they are let go, so that a new generation does not take away what is known to work.",
-)
 HELD_DAMAGED = Rule(
     "VK-K12",
     "What is held for a node is as it was",

@@ -29,3 +29,9 @@ HIDDEN = Rule(
     "image_list, VTOY_DEFAULT_SEARCH_ROOT and VTOY_MAX_SEARCH_LEVEL decide which images Ventoy's menu shows.",
     Severity.WARNING,
 )
+LIMIT = Rule(
+    "VK-V06",
+    "The menu entries keep to Ventoy's limits",
+    "Ventoy decodes no escape in its JSON, cuts paths, aliases and tips off at fixed lengths, takes `*` in a path for any "
+    "character, and pastes an alias unquoted into its menu (ventoy_json.c, ventoy_def.h, ventoy_cmd.c).",
+)

@@ -62,3 +62,10 @@ OBSTRUCTED = Rule(
     "A symbolic link could lead away from the target, and where a folder stands no file can be written. The kit "
     "follows and replaces neither.",
 )
+RECOGNISED = Rule(
+    "VK-Z12",
+    "Without a manifest only what nobody else makes is taken off",
+    "Files in the fleet's generation folders and the menu entries that name them are the kit's beyond doubt. Who put an "
+    "image file there nobody can say, so it stays.",
+    Severity.WARNING,
+)

@@ -50,7 +50,7 @@ def merge_config(
         names = _present(root, plugin)
         for name in names if plugin in names else [plugin, *names]:
             mine = [as_value(e) for e in entries]
-            kept, was = _entries(root, name) or [], _entries(user, name) or []
+            kept, was = plugin_entries(root, name) or [], plugin_entries(user, name) or []
             settled = _is_settled(was, kept, mine, IMAGE_KEY.get(plugin, "image"))
             root = _store(root, name, was if settled else [*kept, *mine])
     for plugin in before:  # only now, so that a key that is needed again keeps its place
@@ -64,7 +64,7 @@ def _present(root: Obj, plugin: str) -> list[str]:
     return [n for n in (plugin, *(f"{plugin}_{m}" for m in MODES)) if root.count(n)]
 
 
-def _entries(root: Obj, name: str) -> list[Any] | None:
+def plugin_entries(root: Obj, name: str) -> list[Any] | None:
     """The list of a plugin's entries; for menu_tip it is a member of an object."""
     value = root.get(name)
     if name.startswith("menu_tip"):
@@ -82,7 +82,7 @@ def _store(root: Obj, name: str, entries: list[Any]) -> Obj:
 
 def _take_out(root: Obj, name: str, entries: list[Value]) -> Obj:
     """Remove each entry once, from the end, where the kit's stand: an equal one of the user stays."""
-    found = _entries(root, name)
+    found = plugin_entries(root, name)
     if found is None:
         return root
     kept = list(found)
@@ -99,12 +99,24 @@ def _without_empty(root: Obj, plugin: str) -> Obj:
     Suffixed keys stay, since an empty one hides the plain key in its boot mode; so do the first of several members
     of one name, which hides the others, and a holder of tips that says more than the kit's.
     """
-    if _entries(root, plugin) != []:
+    if plugin_entries(root, plugin) != []:
         return root
     holder = root.get(plugin)
     if isinstance(holder, Obj) and {k for k, _ in holder.members} != {*TIP_PLACE, "tips"}:
         return root
     return root.without(plugin)
+
+
+def tidied(root: Obj) -> Obj:
+    """Without the plain keys and lists of tips that are empty, since an absent one means the same to Ventoy."""
+    for name, holder in root.members:
+        if name.startswith("menu_tip") and isinstance(holder, Obj) and holder.get("tips") == []:
+            root = root.with_member(name, holder.without("tips"))
+    for plugin in (*IMAGE_KEY, "menu_tip"):
+        value = root.get(plugin)
+        if root.count(plugin) == 1 and value in ([], Obj(tuple(TIP_PLACE.items()))):
+            root = root.without(plugin)
+    return root
 
 
 def _is_settled(was: list[Any], kept: list[Any], mine: list[Value], key: str) -> bool:
@@ -127,7 +139,7 @@ def _conflicts(root: Obj, ours: Mapping[str, Any], file: str) -> Iterator[Findin
             room_for_tips = (
                 name.startswith("menu_tip") and isinstance(holder, Obj) and not holder.count("tips")
             )
-            if _entries(root, name) is None and not room_for_tips:
+            if plugin_entries(root, name) is None and not room_for_tips:
                 yield codes.SHAPE.finding(
                     f"`{name}` has not the shape that Ventoy reads, so it ignores it and nothing can be added",
                     "Correct or remove it.",
@@ -135,11 +147,11 @@ def _conflicts(root: Obj, ours: Mapping[str, Any], file: str) -> Iterator[Findin
                 )
     for plugin, key in IMAGE_KEY.items():
         for name in _present(root, plugin):
-            for entry in _entries(root, name) or []:
+            for entry in plugin_entries(root, name) or []:
                 image = entry.text(key) if isinstance(entry, Obj) else None
                 if image in images:
                     count = sum(
-                        isinstance(e, Obj) and e.text(key) == image for e in _entries(root, name) or []
+                        isinstance(e, Obj) and e.text(key) == image for e in plugin_entries(root, name) or []
                     )
                     yield _same_image(name, str(image), count if plugin == "conf_replace" else 0, place)
                     break
@@ -182,20 +194,24 @@ def _hidden(root: Obj, images: set[str], place: Place) -> Iterator[Finding]:
     for name in _present(root, "control"):
         settings = {
             key: value
-            for entry in _entries(root, name) or []
+            for entry in plugin_entries(root, name) or []
             if isinstance(entry, Obj)
             for key, value in entry.members[:1]
         }
-        search = settings.get("VTOY_DEFAULT_SEARCH_ROOT")
-        if isinstance(search, str) and search.rstrip("/") not in ("", "/iso"):
+        search, depth = settings.get("VTOY_DEFAULT_SEARCH_ROOT"), settings.get("VTOY_MAX_SEARCH_LEVEL")
+        top = search.rstrip("/") if isinstance(search, str) else ""
+        outside = sorted(i for i in images if not i.startswith(f"{top}/"))
+        if outside:
             yield codes.HIDDEN.finding(
-                f"`{name}` lets Ventoy search {search} only, and the images are in /iso",
-                "Remove VTOY_DEFAULT_SEARCH_ROOT, or set it to /iso.",
+                f"`{name}` lets Ventoy search {search} only, and {outside[0]} is not there",
+                "Remove VTOY_DEFAULT_SEARCH_ROOT, or set it to a folder that holds it.",
                 place=place,
             )
-        if settings.get("VTOY_MAX_SEARCH_LEVEL") == "0" and not search:
+        limit = int(depth) if isinstance(depth, str) and depth.isdecimal() else None
+        deep = sorted(i for i in images if limit is not None and i[len(top) + 1 :].count("/") > limit)
+        if deep and not outside:
             yield codes.HIDDEN.finding(
-                f"`{name}` lets Ventoy search the root folder only, and the images are in /iso",
-                'Set VTOY_MAX_SEARCH_LEVEL to "1" or more.',
+                f"`{name}` lets Ventoy search {depth} levels below {top or 'the root folder'}, and {deep[0]} is deeper",
+                "Set VTOY_MAX_SEARCH_LEVEL to a higher number, or remove it.",
                 place=place,
             )
