@@ -365,14 +365,16 @@ def _address(value: Any) -> Any:
         raise bad(f"`{cut(text)}` is not an IP address", "Write it like 10.0.0.1.") from None
 
 
-def _interface(value: Any) -> IPv4Interface | IPv6Interface:
+def _interface(value: Any) -> IPv4Interface | IPv6Interface | None:
     text = as_text(value)
+    if text == "dhcp":
+        return None
     try:
         if "/" in text:
             return ip_interface(_unscoped(text))
     except ValueError:
         pass
-    raise bad(f"`{cut(text)}` is not an address with mask", "Write it like 10.0.0.11/24.")
+    raise bad(f"`{cut(text)}` is not an address with mask", "Write it like 10.0.0.11/24, or `dhcp`.")
 
 
 def _unscoped(text: str) -> str:
@@ -390,6 +392,16 @@ Address = Annotated[Any, BeforeValidator(_address), _AS_TEXT, WithJsonSchema({"t
 Interface = Annotated[
     Any,
     BeforeValidator(_interface),
-    _AS_TEXT,
-    WithJsonSchema({"type": "string", "examples": ["10.0.0.11/24"]}),
+    PlainSerializer(lambda value: "dhcp" if value is None else str(value), return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["10.0.0.11/24", "dhcp"]}),
+]
+"""An address with its mask; None for one that the network gives (`dhcp`)."""
+
+UserName = Annotated[
+    str,
+    *_matching(
+        r"(?!root$)[a-z][a-z0-9_-]{0,31}",
+        "a user name: a lower-case letter, then letters, digits, _ and -, at most 32 characters, not `root`",
+        "Choose one that `adduser` takes.",
+    ),
 ]

@@ -170,7 +170,9 @@ def _end(node: NodePlan) -> tuple[str, ...]:
         if node.install.reboot_mode == "reboot"
         else ("Wait. The machine switches itself off.", "Remove the stick, then switch the machine on.")
     )
-    return (*wait, f"Success: `ssh root@{node.address.ip}` greets you as {node.fqdn}.")
+    # Without a key and a password root cannot log in; then a user with `sudo` can.
+    account = "root" if node.root_hash or node.ssh_keys or not node.users else node.users[0].name
+    return (*wait, f"Success: `ssh {account}@{node.address.ip or node.fqdn}` greets you as {node.fqdn}.")
 
 
 def _numbered(steps: list[str]) -> tuple[Item, ...]:

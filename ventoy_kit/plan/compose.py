@@ -17,6 +17,7 @@ from ventoy_kit.plan.model import (
     ImagePlan,
     NodePlan,
     Plan,
+    UserPlan,
 )
 
 
@@ -84,6 +85,16 @@ def _node(fleet: Fleet, name: str, node: Node, inputs: Inputs) -> NodePlan:
         ),
         install=node.install,
         hooks=_hooks(fleet, node, inputs.library.hooks),
+        users=tuple(
+            UserPlan(
+                n,
+                u.title or n,
+                inputs.password_hashes[u.password] if u.password else None,
+                u.ssh_keys,
+                u.sudo,
+            )
+            for n, u in sorted(fleet.users.items())
+        ),
     )
 
 
@@ -93,9 +104,9 @@ def _address(fleet: Fleet, node: Node) -> AddressPlan:
     return AddressPlan(
         nic=node.network.nic,
         mac=node.hardware.nics[node.network.nic].mac,
-        cidr=str(interface),
-        ip=str(interface.ip),
-        netmask=str(interface.netmask),
+        cidr=None if interface is None else str(interface),
+        ip=None if interface is None else str(interface.ip),
+        netmask=None if interface is None else str(interface.netmask),
         gateway=None if network.gateway is None else str(network.gateway),
         dns=tuple(str(d) for d in network.dns),
     )

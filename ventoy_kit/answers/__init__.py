@@ -1,0 +1,1 @@
+"""What installers accept and what they would do: schemas, matching rules and simulations of answer files. Pure."""
