@@ -139,15 +139,15 @@ def receive(release: str, kernel: str, cache: Path) -> Archive | None:
 
 
 @contextmanager
-def served(archive: Archive, without: tuple[str, ...] = ()) -> Iterator[tuple[int, list[str]]]:
+def served(archive: Archive, only: tuple[str, ...] = ()) -> Iterator[tuple[int, list[str]]]:
     """Serve an archive at `/debian`: its port, and the paths that were asked for.
 
     Args:
         archive: what to serve.
-        without: components to leave out.
+        only: the components to serve, as each takes time to unpack; all by default.
     """
     suite, codename = SUITES[archive.release]
-    stanzas = [s for n, s in archive.stanzas.items() if n not in without]
+    stanzas = [s for n, s in archive.stanzas.items() if n in only or not only]
     packages = gzip.compress(("\n\n".join(stanzas) + "\n").encode(), mtime=0)
     index = "main/debian-installer/binary-amd64/Packages.gz"
     head = f"Origin: Debian\nSuite: {suite}\nCodename: {codename}\nArchitectures: amd64\nComponents: main\n"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ventoy_kit.answers import preseed_codes as codes
 from ventoy_kit.answers.debian_questions import TABLE
-from ventoy_kit.report import Finding, Place, Report, Rule
+from ventoy_kit.report import Place, Report, Rule
 
 TYPES = ("string", "boolean", "select", "multiselect", "note", "password", "text", "title", "error")
 
@@ -208,7 +208,7 @@ class _Judge:
                 )
             return
         alike = {"select": "string", "string": "select"}.get(line.type)
-        if line.type != entry.type and alike != entry.type:
+        if entry.type not in (line.type, alike):
             message = f"`{line.question}` is of type {entry.type}, not {line.type}"
             self.add(codes.OTHER_TYPE, message, f"Write `{entry.type}`.", line.number, line.type)
         choices = entry.choices

@@ -84,6 +84,7 @@ TICKET_QUESTIONS = (
     ),
     *("netcfg/", "hw-detect/", "cdrom-detect/", "mirror/", "apt-setup/", "base-installer/", "apt-cacher-ng/"),
     *("tasksel/", "pkgsel/", "popularity-contest/", "finish-install/"),
+    *("passwd/root-login", "passwd/make-user"),
 )
 """What a ticket may answer besides the early command: nothing that names a disk, runs a command or holds a secret."""
 
@@ -108,7 +109,9 @@ def ticket_problems(text: str, answers: list[Answer], line: str, early_command: 
     problems += [
         f"it answers {a.question}, which is not for a ticket"
         for a in answers
-        if a not in early and not a.question.startswith(TICKET_QUESTIONS)
+        if a not in early
+        and not a.question.startswith(TICKET_QUESTIONS)
+        and (a.question, a.value) != ("passwd/root-password-crypted", "*")
     ]
     return problems
 
