@@ -110,11 +110,17 @@ def receive(release: str, kernel: str, cache: Path) -> Archive | None:
         return None
     if index is None:
         return None
-    wanted = {}
+    listed = {}
     for stanza in lzma.decompress(index).decode().split("\n\n"):
-        name, its_kernel = _field(stanza, "Package"), _field(stanza, "Kernel-Version")
-        if its_kernel in ("", kernel) and (_field(stanza, "Priority") in NEEDED or name in MORE):
-            wanted[name] = stanza
+        if _field(stanza, "Kernel-Version") in ("", kernel):
+            listed[_field(stanza, "Package")] = stanza
+    wanted = {n: s for n, s in listed.items() if _field(s, "Priority") in NEEDED or n in MORE}
+    waiting = list(wanted)
+    while waiting:
+        for name in re.findall(r"[a-z0-9][a-z0-9+.-]+(?= *[(,|]|$)", _field(listed[waiting.pop()], "Depends")):
+            if name in listed and name not in wanted:
+                wanted[name] = listed[name]
+                waiting.append(name)
 
     def one(stanza: str) -> bool:
         file, digest = _field(stanza, "Filename"), _field(stanza, "SHA256")

@@ -67,18 +67,19 @@ def injected(overlay: bytes, ticket: bytes) -> dict[str, tuple[bytes, int]]:
     return files
 
 
-def modules(kernel_package: Path, wanted: tuple[str, ...], scratch: Path) -> dict[str, tuple[bytes, int]]:
+def modules(kernel_package: Path, wanted: tuple[str, ...], root: Path) -> dict[str, tuple[bytes, int]]:
     """Kernel modules of the same build as the installer's kernel with whatever they need, and fresh dependencies.
 
     Args:
         kernel_package: the unpacked linux-image package.
         wanted: names of modules.
-        scratch: a folder for work.
+        root: an unpacked RAM disk of the installer, whose own depmod is run; its modules are replaced.
     """
     (tree,) = (p for p in kernel_package.glob("*/lib/modules/*") if p.is_dir())
-    shutil.copytree(tree, scratch / "lib/modules" / tree.name)
-    subprocess.run(["depmod", "-b", scratch, tree.name], check=True)
-    base = scratch / "lib/modules" / tree.name
+    base = root / "lib/modules" / tree.name
+    shutil.rmtree(base)
+    shutil.copytree(tree, base)
+    subprocess.run(["chroot", root, "depmod", tree.name], check=True)
     needs = {}
     for line in (base / "modules.dep").read_text().splitlines():
         path, _, rest = line.partition(":")

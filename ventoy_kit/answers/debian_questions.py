@@ -293,6 +293,20 @@ partman-md/raiddevcount|12+13|string|
 partman-md/raiddevs|12+13|multiselect|
 partman-md/raidsparecount|12+13|string|
 partman-md/raidsparedevs|12+13|multiselect|
+partman-partitioning/bootable_logical|13|boolean|
+partman-partitioning/choose_label|13|select|
+partman-partitioning/confirm_new_label|13|boolean|
+partman-partitioning/confirm_resize|13|boolean|
+partman-partitioning/confirm_write_new_label|13|boolean|
+partman-partitioning/default_label|13|string|
+partman-partitioning/new_partition_place|13|select|Beginning, End
+partman-partitioning/new_partition_size|13|string|
+partman-partitioning/new_partition_type|13|select|Logical, Primary
+partman-partitioning/new_size|13|string|
+partman-partitioning/set_flags|13|multiselect|
+partman-partitioning/set_name|13|string|
+partman-partitioning/unknown_label|13|boolean|
+partman-partitioning/unsupported_label|13|boolean|
 partman-target/choose_method|13|select|
 partman-target/help|13|note|
 partman-target/mount_failed|13|boolean|
