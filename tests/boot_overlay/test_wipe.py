@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import pytest
 
 from tests.boot_overlay.scratch import Scratch
@@ -17,6 +20,7 @@ def root(debian_root: Scratch) -> Scratch:
     debian_root.disk("sda", "ONE", size=100 * MIB, partitions=1, node=False)
     debian_root.write("sys/block/sda/sda1/start", f"{10 * 2048}\n")
     debian_root.write("sys/block/sda/sda1/size", f"{80 * 2048}\n")
+    os.mknod(debian_root.path / "dev/zero", stat.S_IFCHR | 0o600, os.makedev(1, 5))
     debian_root.write("dev/sda", b"\xff" * (100 * MIB))
     return debian_root
 

@@ -35,13 +35,15 @@ AT_RUN_TIME = {"debian-installer/locale"}
 
 def rendered() -> dict[str, Answer]:
     """Every line of every Debian case that is built, by its text."""
-    out = {}
+    out: dict[str, Answer] = {}
     cases = [BASE, *(p / "fleet.yaml" for p in BASE.parent.iterdir() if p.name == "built-debian")]
     for text in [c.read_bytes() for c in cases] + [_changed(p) for p in BASE.parent.glob("debian-built-*")]:
         for file in payload_of(text).files:
             texts = [file.data.decode()] if file.origin == "ticket" and b"_preseed_V1" in file.data else []
             if file.path.endswith("debian/overlay.tar.bz2") or file.path.endswith("trixie/overlay.tar.bz2"):
-                texts = [t for n, t in unpacked(file.data).items() if n.endswith(("partman.cfg", "preseed.cfg"))]
+                texts = [
+                    t for n, t in unpacked(file.data).items() if n.endswith(("partman.cfg", "preseed.cfg"))
+                ]
             for content in texts:
                 answers, report = read_preseed(content, "f")
                 assert not list(report)
@@ -78,10 +80,16 @@ def judge(found: dict[str, Template], absent: set[str]) -> list[str]:
         same = {answer.type, template.type} <= {"string", "select"}
         if answer.type != template.type and not same:
             problems.append(f"{answer.question} is of type {template.type}, not {answer.type}")
-        if template.type in ("select", "multiselect") and template.choices and answer.question not in AT_RUN_TIME:
+        if (
+            template.type in ("select", "multiselect")
+            and template.choices
+            and answer.question not in AT_RUN_TIME
+        ):
             values = answer.value.split(", ") if template.type == "multiselect" else [answer.value]
             problems += [
-                f"{answer.question}: {value} is no choice" for value in values if value not in ("", *template.choices)
+                f"{answer.question}: {value} is no choice"
+                for value in values
+                if value not in ("", *template.choices)
             ]
     return problems
 

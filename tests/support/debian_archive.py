@@ -117,7 +117,9 @@ def receive(release: str, kernel: str, cache: Path) -> Archive | None:
     wanted = {n: s for n, s in listed.items() if _field(s, "Priority") in NEEDED or n in MORE}
     waiting = list(wanted)
     while waiting:
-        for name in re.findall(r"[a-z0-9][a-z0-9+.-]+(?= *[(,|]|$)", _field(listed[waiting.pop()], "Depends")):
+        for name in re.findall(
+            r"[a-z0-9][a-z0-9+.-]+(?= *[(,|]|$)", _field(listed[waiting.pop()], "Depends")
+        ):
             if name in listed and name not in wanted:
                 wanted[name] = listed[name]
                 waiting.append(name)

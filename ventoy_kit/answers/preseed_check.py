@@ -22,7 +22,7 @@ TYPES = ("string", "boolean", "select", "multiselect", "note", "password", "text
 RUN_TIME = re.compile(
     r"apt-setup/local[0-9]+/(repository|key|comment|source)|mirror/https/(hostname|directory|proxy|mirror)"
     r"|partman-partitioning/default_label|partman-(lvm|md|crypto)/confirm_nooverwrite"
-    r"|mirror/udeb/suite|base-installer/kernel/override-image|partman/mount_style|netcfg/.*|auto-install/.*"
+    r"|mirror/udeb/suite|base-installer/kernel/override-image|partman/mount_style"
 )
 """Questions that exist without a template of their own: choose-mirror registers those of https when it runs."""
 
@@ -136,6 +136,8 @@ class _Judge:
                     number,
                     row[row.rindex("\\") :],
                 )
+            if text and not row and number == len(self.rows):
+                break
             whole = text + (row.lstrip(" \t") if text else row)
             text = ""
             if whole.strip(" \t"):

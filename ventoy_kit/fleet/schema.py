@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from ventoy_kit.fleet.accounts import User, UserName
 from ventoy_kit.fleet.base import Model
 from ventoy_kit.fleet.installing import Install
 from ventoy_kit.fleet.judging import Pool, QDevice, RuleCode, Switch, Waiver
@@ -32,7 +33,6 @@ from ventoy_kit.fleet.values import (
     Timezone,
     Title,
     Url,
-    UserName,
     Uuid,
     Wwn,
     bad,
@@ -277,17 +277,6 @@ class Guest(Model):
     )
     gpu: PciId | None = Field(None, description="PCI id of the card that is passed through to it.")
     services: dict[Name, Service] = Field(default_factory=dict, description="Services in it.")
-
-
-class User(Model):
-    """An account of Debian systems, besides root."""
-
-    title: Title | None = Field(None, description="Full name.")
-    password: Name | None = Field(
-        None, description="Secret that holds its password, in clear or hashed; without one only keys log in."
-    )
-    ssh_keys: tuple[SshKey, ...] = Field((), description="Public keys that may log in.")
-    sudo: Bool = Field(default=False, description="Whether it may become root; without a password, unasked.")
 
 
 class Node(Model):
