@@ -18,12 +18,66 @@ FIRST_BOOT=/var/lib/ventoy-kit/first-boot.new
 give_keys() {
     keys="${VK}/nodes/${node}/authorized_keys"
     [ -s "${keys}" ] || return 0
-    home="${TARGET}/root/.ssh"
-    (umask 077 && mkdir -p "${home}" && : >>"${home}/authorized_keys") || return 1
     while IFS= read -r key; do
-        grep -qxF -e "${key}" "${home}/authorized_keys" || printf '%s\n' "${key}" >>"${home}/authorized_keys" || return 1
+        put_key "${TARGET}/root" "${key}" || return 1
     done <"${keys}"
-    chmod 0700 "${home}" && chmod 0600 "${home}/authorized_keys"
+}
+
+# put_key HOME KEY: into the authorized keys below the target, once.
+put_key() {
+    (umask 077 && mkdir -p "$1/.ssh" && : >>"$1/.ssh/authorized_keys") || return 1
+    grep -qxF -e "$2" "$1/.ssh/authorized_keys" || printf '%s\n' "$2" >>"$1/.ssh/authorized_keys" || return 1
+    chmod 0700 "$1/.ssh" && chmod 0600 "$1/.ssh/authorized_keys"
+}
+
+# make_user NAME SUDO HASH TITLE: an account with its own group and a home. The hash goes through a file, as arguments
+# are for all to see.
+make_user() {
+    if ! grep -q "^$1:" "${TARGET}/etc/passwd"; then
+        in-target useradd --create-home --shell /bin/bash --comment "$4" "$1" || return 1
+    fi
+    (umask 077 && printf '%s:%s\n' "$1" "$3" >"${TARGET}/root/ventoy-kit.passwords") || return 1
+    in-target sh -c 'chpasswd --encrypted </root/ventoy-kit.passwords'
+    made=$?
+    rm -f "${TARGET}/root/ventoy-kit.passwords"
+    [ "${made}" = 0 ] || return 1
+    [ "$2" = sudo ] || return 0
+    in-target usermod --append --groups sudo "$1" || return 1
+    # Without a password sudo could not ask for one.
+    [ "$3" = '*' ] || return 0
+    mkdir -p "${TARGET}/etc/sudoers.d" || return 1
+    printf '%s ALL=(ALL:ALL) NOPASSWD: ALL\n' "$1" >"${TARGET}/etc/sudoers.d/ventoy-kit-$1" &&
+        chmod 0440 "${TARGET}/etc/sudoers.d/ventoy-kit-$1"
+}
+
+# give_users: accounts and their keys, in the order of the file; it goes on after a failure.
+give_users() {
+    users="${VK}/nodes/${node}/users"
+    [ -s "${users}" ] || return 0
+    good=0
+    while IFS="${VK_TAB}" read -r kind name first second title; do
+        case "${kind}" in
+            user) make_user "${name}" "${first}" "${second}" "${title}" </dev/null || good=1 ;;
+            key)
+                put_key "${TARGET}/home/${name}" "${first}" &&
+                    in-target chown -R "${name}:${name}" "/home/${name}/.ssh" </dev/null || good=1
+                ;;
+            *) good=1 ;;
+        esac
+    done <"${users}"
+    return "${good}"
+}
+
+# mirror_esp: with two system disks the second one gets the same EFI partition as the first. The installer mounts and
+# fills one only. A hook of apt repeats that whenever packages were changed, and the firmware gets an entry for it.
+mirror_esp() {
+    [ -s "${VK}/nodes/${node}/esp" ] && [ -d "${TARGET}/boot/efi/EFI" ] || return 0
+    mkdir -p "${TARGET}/usr/local/sbin" "${TARGET}/etc/apt/apt.conf.d" || return 1
+    cp "${VK}/esp-sync.sh" "${TARGET}/usr/local/sbin/ventoy-kit-esp-sync" || return 1
+    chmod 0755 "${TARGET}/usr/local/sbin/ventoy-kit-esp-sync" || return 1
+    printf '%s\n' 'DPkg::Post-Invoke { "/usr/local/sbin/ventoy-kit-esp-sync || true"; };' \
+        >"${TARGET}/etc/apt/apt.conf.d/90ventoy-kit-esp" || return 1
+    in-target /usr/local/sbin/ventoy-kit-esp-sync --new
 }
 
 # give_runner: the first-boot runner installs and enables its own unit.
@@ -55,6 +109,8 @@ lost() {
     failed=1
 }
 give_keys || lost 'the SSH keys'
+give_users || lost 'an account'
+mirror_esp || lost 'the second EFI partition'
 give_runner || lost 'the first-boot runner'
 keep_log || lost 'the log'
 exit "${failed}"

@@ -21,12 +21,15 @@ set -u
 . /ventoy-kit/identity.sh
 # shellcheck source=disks.sh
 . /ventoy-kit/disks.sh
+# shellcheck source=wipe.sh
+. /ventoy-kit/wipe.sh
 # shellcheck source=arming.sh
 . /ventoy-kit/arming.sh
 # shellcheck source=guard.sh
 . /ventoy-kit/guard.sh
 
 PLACEHOLDER='@VENTOY_KIT_DISKS@'
+VK_HARM=''
 DIALOGS=0
 RET=''
 
@@ -91,7 +94,7 @@ count_down() {
 refuse() {
     trap - EXIT
     text=$(vk_refusal_text)
-    text="${text}${VK_NEWLINE}${VK_NEWLINE}Nothing will be installed. Switch the machine off or restart it; this message comes back."
+    text="${text}${VK_NEWLINE}${VK_NEWLINE}Nothing is installed. Switch the machine off or restart it; this message comes back."
     while :; do
         if ! dialog error "ventoy-kit: nothing is installed (${VK_CODE})" "${text}"; then
             vk_log "the dialog was not shown or was left: ${VK_CODE}"
@@ -222,6 +225,21 @@ hide_disks() {
     fi
 }
 
+# partitions_text: a sed script that puts the partitions of one number of all disks, joined by #, in the places of
+# @VENTOY_KIT_PARTITION_n@; a disk whose name ends in a digit has a p before the number (libparted).
+partitions_text() (
+    for number in 1 2 3 4 5 6 7 8 9; do
+        joined=''
+        for disk in ${VK_DISKS}; do
+            case "${disk}" in
+                *[0-9]) joined="${joined}${joined:+#}${disk}p${number}" ;;
+                *) joined="${joined}${joined:+#}${disk}${number}" ;;
+            esac
+        done
+        printf 's|@VENTOY_KIT_PARTITION_%s@|%s|g\n' "${number}" "${joined}"
+    done
+)
+
 # set_answers: the node's answers with the device paths in their places, then a look at what debconf holds.
 set_answers() {
     source="${VK}/nodes/${VK_NODE}/partman.cfg"
@@ -232,8 +250,10 @@ set_answers() {
     fi
     # Device paths hold letters, digits and slashes only, so they are safe in the replacement.
     # They hold a password's hash, so the copy is for root alone and does not stay.
-    if ! (umask 077 && sed "s#${PLACEHOLDER}#${VK_DISKS}#g" "${source}" >"${answers}") ||
-        grep -qF -e "${PLACEHOLDER}" "${answers}"; then
+    if ! (umask 077 && {
+        printf 's|%s|%s|g\n' "${PLACEHOLDER}" "${VK_DISKS}"
+        partitions_text
+    } | sed -f - "${source}" >"${answers}") || grep -qF -e '@VENTOY_KIT_' "${answers}"; then
         vk_fail VK-B40 "The answers are those of node ${VK_NODE}."
         return 1
     fi
@@ -257,6 +277,7 @@ vk_resolve_disks "${VK_NODE}" || refuse
 consent || refuse
 hide_disks || refuse
 record_arming || refuse
+vk_clear_disks || refuse
 set_answers || refuse
 # For debian-late.sh, which runs when the system is installed.
 printf '%s\n' "${VK_NODE}" >"${VK_RUN}/node" || { vk_fail VK-B51 'The node cannot be noted.' || refuse; }

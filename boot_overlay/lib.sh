@@ -57,7 +57,7 @@ vk_sentence() (
 
 # vk_refusal_text: the refusal in VK_CODE and VK_DETAIL as a person reads it.
 vk_refusal_text() (
-    printf '%s\n\n' "ventoy-kit hands nothing to the installer. Nothing was wiped. (${VK_CODE})"
+    printf '%s\n\n' "ventoy-kit hands nothing to the installer. ${VK_HARM:-Nothing was wiped.} (${VK_CODE})"
     vk_sentence "${VK_CODE}" what
     [ -z "${VK_DETAIL}" ] || printf '%s\n' "${VK_DETAIL}"
     printf '\n%s\n' "What to do: $(vk_sentence "${VK_CODE}" remedy)"

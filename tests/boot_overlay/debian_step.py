@@ -53,6 +53,8 @@ def prepare(root: Scratch) -> None:
     root.usual()
     root.write("ventoy-kit/nodes/falcon/partman.cfg", PARTMAN)
     root.write("usr/share/debconf/confmodule", CONFMODULE)
+    # The devices of a scratch root do not exist; what is written to a disk is tested in test_wipe.py.
+    root.append("ventoy-kit/wipe.sh", 'vk_zero() { echo "$*" >>/zeroed; }\n')
     selections = '#!/bin/sh\ncat "$1" >/selections\nls -l "$1" >/modes\n'
     root.write("bin/debconf-set-selections", selections, 0o755)
     names = ("nvme0n1", "nvme0n10", "sda", "sdb", "sdz")

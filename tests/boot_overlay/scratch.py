@@ -217,6 +217,8 @@ class Scratch:
             part = f"{name}p{number}" if name.startswith("nvme") else f"{name}{number}"
             self.write(f"{base}/{part}/partition", f"{number}\n")
             self.write(f"{base}/{part}/dev", f"240:{self.minor + number}\n")
+            self.write(f"{base}/{part}/start", f"{number * 2048}\n")
+            self.write(f"{base}/{part}/size", "2048\n")
         for attribute, value in attributes.items():
             self.write(f"{base}/{attribute}", f"{value}\n")
         if node:

@@ -266,3 +266,30 @@ def test_a_refused_secret_is_not_said_either(secret, everything, monkeypatch):
         said = everything("build", *flags)
         assert "VK-X0" in said
         assert "quag" not in said
+
+
+class TestTyped:
+    """A secret with `prompt: true`."""
+
+    FLEET = BASE.read_bytes().replace(b"root: {env: ROOT_PASSWORD}", b"root: {prompt: true}")
+
+    def gather(self, tmp_path, *typed):
+        answers = iter(typed)
+        fleet, _, _ = decode_fleet(self.FLEET, "fleet.yaml")
+        assert fleet is not None
+        ask = lambda _question: next(answers, None)  # noqa: E731 - a lambda reads best here
+        return gather_hashes(
+            fleet, SecretSources(tmp_path, HostFiles(), Variables({}), SystemProcess({}), ask), {}
+        )
+
+    def test_it_is_typed_twice_and_hashed(self, tmp_path):
+        hashes, report = self.gather(tmp_path, "a good password", "a good password")
+        assert not list(report)
+        assert hashes["root"].startswith("$6$")
+
+    @pytest.mark.parametrize("typed", [(), ("",), ("a good password", "another one"), ("a good password",)])
+    def test_nothing_or_two_ways_are_refused_without_showing_it(self, tmp_path, typed):
+        hashes, report = self.gather(tmp_path, *typed)
+        assert not hashes
+        assert [f.rule.code for f in report] == ["VK-X01"]
+        assert "password" not in "".join(f.message for f in report)

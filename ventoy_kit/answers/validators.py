@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ventoy_kit.answers import codes
+from ventoy_kit.answers.preseed_check import check_preseed, is_preseed
 from ventoy_kit.answers.proxmox_check import check_answer
 from ventoy_kit.answers.proxmox_schema import Release
 from ventoy_kit.answers.proxmox_traps import find_traps
@@ -43,6 +44,7 @@ def check_proxmox(data: bytes, file: str, release: Release) -> Report:
 _TOML = re.compile(r"""^[ \t]*(\[\[?[ \t]*["'A-Za-z]|["'A-Za-z0-9_.-]+[ \t]*=)""", re.MULTILINE)
 
 VALIDATORS: tuple[Validator, ...] = (
+    Validator("a preseed of the Debian installer", is_preseed, check_preseed),
     Validator(
         "an answer file of the Proxmox installers", lambda text: _TOML.search(text) is not None, check_proxmox
     ),

@@ -166,7 +166,9 @@ def check(file: Path, name: str, source: Source, host: Host) -> Outcome:
     profile = desk.profiles.get(node.model)
     if profile is None:
         return Outcome("bios check", desk.located(_no_such(node.model, desk)))
-    facts, report = _facts(source, f"root@{node.network.address.ip}", host)
+    address = node.network.address
+    login = f"{name}.{desk.fleet.defaults.domain}" if address is None else address.ip
+    facts, report = _facts(source, f"root@{login}", host)
     if facts is None:
         return Outcome("bios check", desk.located(report))
     report.extend(check_identity(name, node.identity.serial, node.identity.uuid, facts))

@@ -94,7 +94,7 @@ def render(
 ) -> tuple[Rendered | None, Report]:
     """Gather the inputs, make the plan, render the payload."""
     known = load_state(workspace.base, "hashes")
-    sources = SecretSources(workspace.base, host.files, host.environment, host.process)
+    sources = SecretSources(workspace.base, host.files, host.environment, host.process, host.ask_secret)
     hashes, report = gather_hashes(fleet, sources, {k: v for k, v in known.items() if isinstance(v, str)})
     clear, found = gather_clear(fleet, sources)
     report.extend(found)

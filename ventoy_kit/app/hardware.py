@@ -60,7 +60,10 @@ def scan(file: Path, name: str | None, options: ScanOptions, host: Host) -> Outc
     if name is not None and node is None and not options.local and options.ssh is None:
         known = fleet.nodes if fleet is not None else {}
         return Outcome("hardware scan", Report([unknown(app_codes.NO_SUCH_NODE, "node", name, known, ())]))
-    address = f"root@{node.network.address.ip}" if node is not None else None
+    address = None
+    if fleet is not None and node is not None:
+        own = node.network.address
+        address = f"root@{f'{name}.{fleet.defaults.domain}' if own is None else own.ip}"
     destination = None if options.local else options.ssh or address
     script = load_library(host, None)[0].probe
     out = run_probe(host.fed_process, script, destination, sudo=options.sudo)

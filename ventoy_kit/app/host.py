@@ -63,6 +63,7 @@ class Host:
     data: Path = field(default_factory=data_root)
     clock: Callable[[], datetime] = utc_now
     random_hex: Callable[[int], str] = random_hex
+    ask_secret: Callable[[str], str | None] = lambda _question: None
 
     @property
     def cache(self) -> Cache:

@@ -1,6 +1,7 @@
 """All rules of the kit, by code."""
 
 from ventoy_kit.answers import codes as answer_codes
+from ventoy_kit.answers import preseed_codes
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.blueprint import codes as blueprint_codes
 from ventoy_kit.fleet import codes as fleet_codes
@@ -34,6 +35,7 @@ _MODULES = (
     inventory_codes,
     payload_codes,
     plan_codes,
+    preseed_codes,
     reconcile_codes,
     target_codes,
     trust_codes,

@@ -27,7 +27,8 @@ def _addresses(blueprint: Blueprint) -> Iterator[Violation]:
     """Addresses of guests and services against all others."""
     taken: dict[str, tuple[Path, str, str | None, str | None]] = {}  # where, node, guest, group
     for name, node in blueprint.fleet.nodes.items():
-        taken[str(node.network.address.ip)] = ("nodes", name, "network", "address"), name, None, None
+        if node.network.address is not None:
+            taken[str(node.network.address.ip)] = ("nodes", name, "network", "address"), name, None, None
     for name, node in blueprint.fleet.nodes.items():
         for guest_name, guest in node.guests.items():
             if guest.address is not None:
@@ -61,7 +62,8 @@ def _taken(address: str, path: Path, first: Path, node: str) -> Violation:
 
 
 def _name_servers(blueprint: Blueprint) -> Iterator[Violation]:
-    nodes = {str(node.network.address.ip) for node in blueprint.fleet.nodes.values()}
+    addresses = [node.network.address for node in blueprint.fleet.nodes.values()]
+    nodes = {str(address.ip) for address in addresses if address is not None}
     for name, net in blueprint.fleet.networks.items():
         at: Path = ("networks", name)
         # A router that resolves names, too, is one mistake, not two.

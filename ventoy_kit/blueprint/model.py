@@ -165,7 +165,8 @@ class Blueprint:
         """For each address inside the fleet: the node that it goes down with, and who has it there."""
         found: dict[str, tuple[str, str]] = {}
         for name, node in self.fleet.nodes.items():
-            found.setdefault(str(node.network.address.ip), (name, f"the node {name}"))
+            if node.network.address is not None:
+                found.setdefault(str(node.network.address.ip), (name, f"the node {name}"))
             for guest_name, guest in node.guests.items():
                 if guest.address is not None:
                     found.setdefault(str(guest.address), (name, f"{guest_name} on {name}"))

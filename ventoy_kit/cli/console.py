@@ -99,6 +99,15 @@ class Console:
         typed: str = click.prompt(harmless(question), default="", show_default=False, err=True)
         return typed.strip()
 
+    def ask_secret(self, question: str) -> str | None:
+        """Ask for a secret, which is not shown while it is typed; None when nobody can be asked."""
+        if self.as_json or not sys.stdin.isatty():
+            return None
+        typed: str = click.prompt(
+            harmless(question), default="", show_default=False, hide_input=True, prompt_suffix=" ", err=True
+        )
+        return typed
+
     def blocks(self, blocks: Sequence[Block]) -> None:
         """Print blocks for people."""
         for block in blocks:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ventoy_kit.fleet.values import Name, _matching
+from ventoy_kit.fleet.values import Name, matching
 
 PinName = Annotated[
     str,
-    *_matching(
+    *matching(
         r"(?!nic[0-9]+$)[A-Za-z][A-Za-z0-9_]{1,14}",
         "an interface name: a letter, then letters, digits and underscores, 2 to 15 in all, not `nic` and a number",
         "Write one such as `lan0`; `nic0` and the like are names that the installer gives by itself.",
@@ -20,7 +20,7 @@ PinName = Annotated[
 
 Fingerprint = Annotated[
     str,
-    *_matching(
+    *matching(
         r"([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}",
         "a SHA-256 fingerprint of 64 hexadecimal digits, with or without colons",
         "Copy it from `openssl x509 -noout -fingerprint -sha256 -in CERTIFICATE`.",
@@ -29,7 +29,7 @@ Fingerprint = Annotated[
 
 WebAddress = Annotated[
     str,
-    *_matching(
+    *matching(
         r"https?://[^\s\"'$`\\]{1,250}", "an address that begins with http:// or https://", "Correct it."
     ),
 ]

@@ -233,6 +233,11 @@ NO_LOGIN = Rule(
     "Without a root password and without an SSH key nobody could.",
 )
 
+USER_WITHOUT_LOGIN = Rule(
+    "VK-A07",
+    "An account can be used",
+    "Nobody could log in to an account with neither a password nor a key.",
+)
 INSTALL_SIZES = Rule(
     "VK-A06",
     "Sizes of an installation fit each other and the disk",

@@ -72,16 +72,22 @@ def _raid(node: Node, system: list[Disk], at: Path) -> Iterator[Finding]:
             path=(*at, "install"),
         )
     if install.filesystem in ("ext4", "xfs"):
-        if install.raid is not None:
+        if install.raid not in (None, "raid1"):
             yield codes.OPTION_UNUSED.finding(
-                f"`raid` does nothing on {install.filesystem}",
-                "Remove it, or use zfs.",
+                f"`raid: {install.raid}` does nothing on {install.filesystem}",
+                "Remove it, or use zfs; on Debian, `raid1` mirrors two disks.",
                 path=(*at, "install", "raid"),
             )
-        if count != 1:
+        if install.raid == "raid1" and count != 2:
+            yield codes.DISK_COUNT.finding(
+                f"{install.filesystem} on raid1 takes two system disks, {count} declared",
+                "Declare two disks with `use: system`, or remove `raid`.",
+                path=(*at, "install", "raid"),
+            )
+        if install.raid != "raid1" and count != 1:
             yield codes.DISK_COUNT.finding(
                 f"{install.filesystem} takes one system disk, {count} are declared",
-                "Mark the others `data` or `keep`; on Proxmox VE, zfs with a RAID level takes more.",
+                "Mark the others `data` or `keep`; on Proxmox VE, zfs with a RAID level takes more, on Debian `raid: raid1` two.",
                 path=(*at, "disks"),
                 on_key=True,
             )

@@ -11,6 +11,12 @@ from ventoy_kit.fleet.base import Model
 from ventoy_kit.fleet.judging import Raid
 from ventoy_kit.fleet.values import Bool, Int, Name, Package, Size
 
+Task = Literal[
+    "standard", "ssh-server", "web-server", "laptop", "desktop", "gnome-desktop", "xfce-desktop", "kde-desktop",
+    "gnome-flashback-desktop", "cinnamon-desktop", "mate-desktop", "lxde-desktop", "lxqt-desktop",
+]  # fmt: skip
+"""The choices of tasksel/first that debian-tasks.desc offers for amd64 in Debian 12 and 13 (package tasksel-data)."""
+
 Filesystem = Literal["ext4", "xfs", "zfs", "btrfs"]
 
 
@@ -51,7 +57,10 @@ class Install(Model):
 
     image: Name | None = Field(None, description="Image to install from; `defaults.image` otherwise.")
     filesystem: Filesystem = Field(description="File system of the root.")
-    raid: Raid | None = Field(None, description="RAID level; required for zfs, and for btrfs on Proxmox VE.")
+    raid: Raid | None = Field(
+        None,
+        description="RAID level; required for zfs, and for btrfs on Proxmox VE. Debian: raid1 of two disks, or none.",
+    )
     lvm: Lvm | None = Field(None, description="Sizes for ext4 and xfs on Proxmox VE.")
     zfs: Zfs | None = Field(None, description="Options for zfs.")
     btrfs: Btrfs | None = Field(None, description="Options for btrfs on Proxmox VE.")
@@ -63,6 +72,13 @@ class Install(Model):
     )
     packages: tuple[Package, ...] = Field(
         (), description="Debian: packages to install besides the standard system."
+    )
+    tasks: tuple[Task, ...] | None = Field(
+        None, description="Debian: tasksel's collections of packages; `[standard, ssh-server]` by default."
+    )
+    bios_boot: Bool = Field(
+        default=False,
+        description="Debian: also make a BIOS boot partition, for a machine that starts without UEFI.",
     )
     reboot_mode: Literal["reboot", "power-off"] = Field(
         "reboot", description="What the installer does at its end."

@@ -124,8 +124,9 @@ def _unique(fleet: Fleet) -> Iterator[Finding]:
     disks: list[tuple[str, str, Path]] = []
     for name, node in fleet.nodes.items():
         at: Path = ("nodes", name)
-        ip, path = str(node.network.address.ip), (*at, "network", "address")
-        addresses.append((ip, ip, path))
+        if node.network.address is not None:
+            ip, path = str(node.network.address.ip), (*at, "network", "address")
+            addresses.append((ip, ip, path))
         macs += [
             (nic.mac, nic.mac, (*at, "hardware", "nics", n, "mac")) for n, nic in node.hardware.nics.items()
         ]
@@ -161,7 +162,8 @@ def _cluster(fleet: Fleet) -> Iterator[Finding]:
 
 def _login(fleet: Fleet) -> Iterator[Finding]:
     secret = fleet.defaults.root_password
-    if secret is None and not fleet.ssh_keys:
+    administrators = [u for u in fleet.users.values() if u.sudo and (u.password or u.ssh_keys)]
+    if secret is None and not fleet.ssh_keys and not administrators:
         yield codes.NO_LOGIN.finding(
             "neither `defaults.root_password` nor `ssh_keys` is given",
             "Give at least one of the two.",
@@ -169,6 +171,23 @@ def _login(fleet: Fleet) -> Iterator[Finding]:
         )
     if secret is not None and secret not in fleet.secrets:
         yield unknown(codes.UNKNOWN_SECRET, "secret", secret, fleet.secrets, ("defaults", "root_password"))
+    for name, user in fleet.users.items():
+        path: Path = ("users", name)
+        if user.password is not None and user.password not in fleet.secrets:
+            yield unknown(codes.UNKNOWN_SECRET, "secret", user.password, fleet.secrets, (*path, "password"))
+        if user.password is None and not user.ssh_keys:
+            yield codes.USER_WITHOUT_LOGIN.finding(
+                f"`{name}` has neither `password` nor `ssh_keys`",
+                "Give one of the two.",
+                path=path,
+                on_key=True,
+            )
+
+
+def password_secrets(fleet: Fleet) -> list[str]:
+    """The secrets that hold passwords of accounts: root's, then those of the users; each once."""
+    named = [fleet.defaults.root_password, *(user.password for user in fleet.users.values())]
+    return list(dict.fromkeys(name for name in named if name is not None))
 
 
 def _references(fleet: Fleet, node: Node, at: Path, models: Collection[str]) -> Iterator[Finding]:
@@ -202,6 +221,8 @@ def _address(fleet: Fleet, node: Node, at: Path) -> Iterator[Finding]:
         yield unknown(codes.UNKNOWN_NETWORK, "network", name, fleet.networks, where)
         return
     interface = node.network.address
+    if interface is None:
+        return
     if interface.ip not in net.cidr:
         yield codes.ADDRESS_OUTSIDE.finding(
             f"{interface.ip} is not in `{name}` ({net.cidr})",
@@ -341,7 +362,7 @@ def _unused(fleet: Fleet) -> Iterator[Finding]:
                 path=("networks", name),
                 on_key=True,
             )
-    named = {fleet.defaults.root_password, *used_secrets(fleet)}
+    named = {*password_secrets(fleet), *used_secrets(fleet)}
     for name in fleet.secrets:
         if name not in named:
             yield codes.UNUSED.finding(

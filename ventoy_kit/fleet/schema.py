@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from ventoy_kit.fleet.accounts import User, UserName
 from ventoy_kit.fleet.answering import PinName
 from ventoy_kit.fleet.base import Model
 from ventoy_kit.fleet.installing import Install
@@ -71,6 +72,9 @@ class Secret(Model):
     command: tuple[Text, ...] | None = Field(
         None, description="Program and arguments that print it; no shell."
     )
+    prompt: Bool = Field(
+        default=False, description="Whether it is typed when it is needed; refused where nobody can be asked."
+    )
     kept_by: Name | None = Field(
         None, description="Service of this fleet that keeps it, such as a password store, if one does."
     )
@@ -82,8 +86,8 @@ class Secret(Model):
 
     @model_validator(mode="after")
     def _one_source(self) -> Secret:
-        if sum(v is not None for v in (self.env, self.file, self.command)) != 1:
-            raise bad("a secret has exactly one source", "Give one of env, file and command.")
+        if sum(v is not None for v in (self.env, self.file, self.command)) + self.prompt != 1:
+            raise bad("a secret has exactly one source", "Give one of env, file, command and `prompt: true`.")
         if self.command is not None and not self.command:
             raise bad("the command is empty", "Write the program and its arguments as a list.")
         return self
@@ -209,7 +213,7 @@ class NodeNetwork(Model):
 
     nic: Name = Field(description="NIC of `hardware.nics` that carries it.")
     network: Name | None = Field(None, description="Network it lies in; `defaults.network` otherwise.")
-    address: Interface = Field(description="Address with mask, such as 10.0.0.11/24.")
+    address: Interface = Field(description="Address with mask, such as 10.0.0.11/24; `dhcp` on Debian.")
 
 
 class HookUse(Model):
@@ -348,6 +352,9 @@ class Fleet(Model):
     contact: Contact = Field(description="Who answers for it.")
     locale: Locale = Field(default_factory=Locale, description="Language, keyboard, country, time zone.")
     ssh_keys: tuple[SshKey, ...] = Field((), description="Public keys that may log in as root.")
+    users: dict[UserName, User] = Field(
+        default_factory=dict, description="Accounts of the Debian systems by name, besides root."
+    )
     secrets: dict[Name, Secret] = Field(
         default_factory=dict, description="Secrets by name; sources, never values."
     )

@@ -147,7 +147,7 @@ def _pattern(expression: str, what: str, remedy: str) -> Callable[[Any], str]:
     return check
 
 
-def _matching(expression: str, what: str, remedy: str, *, digits: bool = False) -> Any:
+def matching(expression: str, what: str, remedy: str, *, digits: bool = False) -> Any:
     """Validator and schema of text that matches; `digits` if it may look like a number without quotes."""
     kind = ["string", "number"] if digits else "string"
     schema = {"type": kind, "pattern": f"^({expression})$", "description": what}
@@ -160,7 +160,7 @@ Bool = Annotated[bool, BeforeValidator(as_bool), WithJsonSchema({"type": "boolea
 
 Title = Annotated[
     str,
-    *_matching(
+    *matching(
         r'[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"$\\`]{1,80}',
         "a title of 1 to 80 characters without quotes, $, \\, backticks or characters that steer a terminal",
         "Shorten it, or leave those characters out; Ventoy's menu and consoles show it as it is.",
@@ -168,7 +168,7 @@ Title = Annotated[
 ]
 Reason = Annotated[
     str,
-    *_matching(
+    *matching(
         r"(?=.*[^\W\d_]{2})[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{5,400}",
         "a reason: a sentence of 5 to 400 characters on one line",
         "Say in a sentence why this is so; a reason over several lines of YAML is one line too.",
@@ -176,7 +176,7 @@ Reason = Annotated[
 ]
 Name = Annotated[
     str,
-    *_matching(
+    *matching(
         r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?",
         "a name of lower-case letters, digits and inner hyphens, at most 32 characters",
         "Use lower-case letters, digits and hyphens.",
@@ -185,7 +185,7 @@ Name = Annotated[
 ]
 FleetName = Annotated[
     str,
-    *_matching(
+    *matching(
         r"[a-z]([a-z0-9-]{0,14}[a-z0-9])?",
         "a fleet name of lower-case letters, digits and inner hyphens, at most 16 characters",
         "Shorten it: it is part of the paths that Ventoy's menu shows.",
@@ -193,7 +193,7 @@ FleetName = Annotated[
 ]
 NodeName = Annotated[
     str,
-    *_matching(
+    *matching(
         r"(?!auto$)(?![0-9]+$)[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?",
         "a node name: lower-case letters, digits and inner hyphens, at most 32 characters, not all digits, not `auto`",
         "Use a plain host name without domain; `auto` is the ticket that recognises the machine.",
@@ -211,7 +211,7 @@ Uuid = Annotated[
 ]
 Serial = Annotated[
     str,
-    *_matching(
+    *matching(
         r"[!-~]([ -~]{0,62}[!-~])?",
         "a serial number of 1 to 64 printable ASCII characters",
         "Copy it from `lsblk -o NAME,SERIAL` or from the label.",
@@ -220,7 +220,7 @@ Serial = Annotated[
 ]
 Wwn = Annotated[
     str,
-    *_matching(
+    *matching(
         r"(0x|naa\.|eui\.|nvme\.|t10\.)?[0-9A-Za-z._-]{8,80}",
         "a WWN such as 0x5000c500a1b2c3d4 or eui.0025385b71b0a1c2",
         "Copy it from `lsblk -o NAME,WWN`.",
@@ -229,7 +229,7 @@ Wwn = Annotated[
 ]
 PciId = Annotated[
     str,
-    *_matching(
+    *matching(
         r"[0-9a-f]{4}:[0-9a-f]{4}",
         "a PCI id such as 10de:27b0",
         "Copy it from `lspci -nn`: the pair in brackets at the end of the line, in lower case.",
@@ -237,7 +237,7 @@ PciId = Annotated[
 ]
 PciAddress = Annotated[
     str,
-    *_matching(
+    *matching(
         r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]",
         "a PCI address such as 0000:01:00.0",
         "Copy it from `lspci -D`.",
@@ -245,7 +245,7 @@ PciAddress = Annotated[
 ]
 Domain = Annotated[
     str,
-    *_matching(
+    *matching(
         r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
         "a domain name",
         "Use labels of letters, digits and inner hyphens, joined by dots.",
@@ -253,14 +253,14 @@ Domain = Annotated[
 ]
 Url = Annotated[
     str,
-    *_matching(
+    *matching(
         r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?",
         "a plain web address such as http://mirror.example.org/debian",
         "Write http:// or https://, the host and the path; no user name, no query.",
     ),
 ]
 EnvName = Annotated[
-    str, *_matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable", "Write it without `$`.")
+    str, *matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable", "Write it without `$`.")
 ]
 SshKey = Annotated[
     str,
@@ -271,7 +271,7 @@ SshKey = Annotated[
 ]
 Timezone = Annotated[
     str,
-    *_matching(
+    *matching(
         # The areas of tz's zone.tab: the Proxmox installer knows no other names, neither Etc/UTC nor US/Eastern.
         r"UTC|(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)(/[A-Za-z0-9_+-]+){1,2}",
         "a time zone such as Europe/Berlin, or UTC",
@@ -279,13 +279,13 @@ Timezone = Annotated[
     ),
 ]
 Language = Annotated[
-    str, *_matching(r"[a-z]{2,3}(_[A-Z]{2})?\.UTF-8", "a locale such as en_US.UTF-8", "Use ll_CC.UTF-8.")
+    str, *matching(r"[a-z]{2,3}(_[A-Z]{2})?\.UTF-8", "a locale such as en_US.UTF-8", "Use ll_CC.UTF-8.")
 ]
 
 
 Package = Annotated[
     str,
-    *_matching(
+    *matching(
         r"[a-z0-9][a-z0-9+.-]+",
         "the name of a Debian package",
         "Use lower-case letters, digits, +, - and . as `apt-cache search` prints it.",
@@ -348,14 +348,16 @@ def _address(value: Any) -> Any:
         raise bad(f"`{cut(text)}` is not an IP address", "Write it like 10.0.0.1.") from None
 
 
-def _interface(value: Any) -> IPv4Interface | IPv6Interface:
+def _interface(value: Any) -> IPv4Interface | IPv6Interface | None:
     text = as_text(value)
+    if text == "dhcp":
+        return None
     try:
         if "/" in text:
             return ip_interface(_unscoped(text))
     except ValueError:
         pass
-    raise bad(f"`{cut(text)}` is not an address with mask", "Write it like 10.0.0.11/24.")
+    raise bad(f"`{cut(text)}` is not an address with mask", "Write it like 10.0.0.11/24, or `dhcp`.")
 
 
 def _unscoped(text: str) -> str:
@@ -373,6 +375,7 @@ Address = Annotated[Any, BeforeValidator(_address), _AS_TEXT, WithJsonSchema({"t
 Interface = Annotated[
     Any,
     BeforeValidator(_interface),
-    _AS_TEXT,
-    WithJsonSchema({"type": "string", "examples": ["10.0.0.11/24"]}),
+    PlainSerializer(lambda value: "dhcp" if value is None else str(value), return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["10.0.0.11/24", "dhcp"]}),
 ]
+"""An address with its mask; None for one that the network gives (`dhcp`)."""

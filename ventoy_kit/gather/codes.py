@@ -21,7 +21,7 @@ NO_FLEET_FILE = Rule(
 SECRET_MISSING = Rule(
     "VK-X01",
     "A secret that is in use can be read",
-    "Secrets are named in the fleet file and come from an environment variable, a file or a program.",
+    "Secrets are named in the fleet file and come from an environment variable, a file, a program or the keyboard.",
 )
 SECRET_SHORT = Rule(
     "VK-X02",

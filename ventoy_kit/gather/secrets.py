@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ventoy_kit.errors import MachineError
 from ventoy_kit.fleet.answer_rules import used_secrets
+from ventoy_kit.fleet.rules import password_secrets
 from ventoy_kit.fleet.schema import Fleet, Secret
 from ventoy_kit.gather import codes
 from ventoy_kit.ports import Environment, Files, Process
@@ -27,12 +28,17 @@ LONGEST = 511
 
 @dataclass(frozen=True, slots=True)
 class SecretSources:
-    """Where secrets can come from. `base` is the folder that relative paths start from."""
+    """Where secrets can come from.
+
+    `base` is the folder that relative paths start from. `ask` shows a question and gives what is typed without showing
+    it, or None where nobody can be asked.
+    """
 
     base: Path
     files: Files
     environment: Environment
     process: Process
+    ask: Callable[[str], str | None] = lambda _question: None
 
 
 def gather_hashes(
@@ -51,8 +57,7 @@ def gather_hashes(
     """
     report = Report()
     hashes: dict[str, str] = {}
-    name = fleet.defaults.root_password
-    if name is not None:
+    for name in password_secrets(fleet):
         value, finding = _read(fleet.secrets[name], name, sources)
         if finding is not None:
             report.add(finding)
@@ -97,6 +102,8 @@ def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None
                 path=(*path, "env"),
             )
         return _one_line(value), None
+    if secret.prompt:
+        return _typed(name, sources)
     if secret.file is not None:
         try:
             return _one_line(sources.files.read(_file_of(secret.file, sources)).decode("utf-8-sig")), None
@@ -129,6 +136,24 @@ def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None
             path=(*path, "command"),
         )
     return _one_line(out), None
+
+
+def _typed(name: str, sources: SecretSources) -> tuple[str | None, Finding | None]:
+    """A secret that is typed twice, as what is typed is not seen."""
+    path: DocPath = ("secrets", name, "prompt")
+    value = sources.ask(f"Secret `{name}`:")
+    if not value:
+        why = "nobody can be asked here" if value is None else "nothing was typed"
+        return None, codes.SECRET_MISSING.finding(
+            f"the secret `{name}` is to be typed, and {why}",
+            "Run the command in a terminal, or use `env`, `file` or `command`.",
+            path=path,
+        )
+    if sources.ask(f"Secret `{name}` again:") != value:
+        return None, codes.SECRET_MISSING.finding(
+            f"the secret `{name}` was typed in two ways", "Run the command again.", path=path
+        )
+    return value, None
 
 
 def _file_of(name: str, sources: SecretSources) -> Path:

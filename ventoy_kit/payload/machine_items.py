@@ -153,7 +153,7 @@ def network(plan: Plan, node: NodePlan, evidence: Evidence | None) -> Section:
     address = node.address
     facts = (
         f"Name: {node.fqdn}",
-        f"Address: {address.cidr}, gateway {address.gateway or 'none'}",
+        f"Address: {address.cidr or 'from DHCP'}, gateway {address.gateway or 'none'}",
         f"Name servers: {', '.join(address.dns) or 'none'}",
     )
     return Section("Cables and network", (*items, *(Item(fact, Mark.FACT) for fact in facts)))

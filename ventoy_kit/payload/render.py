@@ -148,6 +148,10 @@ class _Renderer:
             self.report.extend(found)
             out["recipe"], found = debian.render_recipe(node, image, files)
             self.report.extend(found)
+            if node.install.raid is not None:
+                out["esp"] = b"mirrored\n"
+            if node.users:
+                out["users"] = debian.render_users(node)
             out["authorized_keys"] = "".join(f"{key}\n" for key in node.ssh_keys).encode()
         # The Proxmox step insists on the file, so that a damaged archive shows; without hooks the installer ignores it.
         if node.hooks or image.facts.family == "proxmox":

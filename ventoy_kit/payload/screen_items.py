@@ -108,7 +108,9 @@ def duration(plan: Plan, node: NodePlan) -> Section:
 
 def success(node: NodePlan) -> Section:
     """How to tell that it worked."""
-    items = [Item(f"`ssh root@{node.address.ip}` greets you as {node.fqdn}.")]
+    # Without a key and a password root cannot log in; then a user with `sudo` can.
+    account = "root" if node.root_hash or node.ssh_keys or not node.users else node.users[0].name
+    items = [Item(f"`ssh {account}@{node.address.ip or node.fqdn}` greets you as {node.fqdn}.")]
     if node.hooks:
         names = ", ".join(hook.spec.name for hook in node.hooks)
         items.append(

@@ -19,8 +19,8 @@ OPTION = Rule(
 )
 DEBIAN_DISKS = Rule(
     "VK-A13",
-    "A Debian node has one system disk",
-    "The Debian family installs to one disk. Mark the others `data` or `keep`.",
+    "A Debian node has one system disk, or a mirror of two",
+    "The Debian family installs to one disk, or with `raid: raid1` to two. Mark the others `data` or `keep`.",
 )
 GATEWAY_NEEDED = Rule(
     "VK-A14",
@@ -47,10 +47,15 @@ MIRROR_NEEDED = Rule(
     "The netinst and netboot images bring no whole system along; the installer would stop and ask for a mirror. "
     "The list of mirrors is on www.debian.org/mirror/list.",
 )
-PASSWORD_NEEDED = Rule(
+DNS_NEEDED = Rule(
     "VK-A19",
-    "A Debian node has a root password",
-    "The installer asks for one otherwise. A hash that nobody knows the password of is fine: `!` is not.",
+    "A Debian node can find its mirror",
+    "A mirror given by name needs a name server; the installer would stop and ask.",
+)
+DHCP = Rule(
+    "VK-A20",
+    "A Proxmox node has a fixed address",
+    "Proxmox VE writes its address into /etc/hosts, and a cluster is made of addresses that stay.",
 )
 VOTES = Rule(
     "VK-C02",

@@ -18,6 +18,7 @@ from ventoy_kit.plan.model import (
     ImagePlan,
     NodePlan,
     Plan,
+    UserPlan,
 )
 
 
@@ -89,6 +90,16 @@ def _node(fleet: Fleet, name: str, node: Node, inputs: Inputs) -> NodePlan:
         pins=tuple(sorted((nic.mac, nic.pin) for nic in node.hardware.nics.values() if nic.pin)),
         webhook_token=_clear(inputs, node.install.webhook.token if node.install.webhook else None),
         subscription_key=_clear(inputs, node.install.subscription_key),
+        users=tuple(
+            UserPlan(
+                n,
+                u.title or n,
+                inputs.password_hashes[u.password] if u.password else None,
+                u.ssh_keys,
+                u.sudo,
+            )
+            for n, u in sorted(fleet.users.items())
+        ),
     )
 
 
@@ -102,9 +113,9 @@ def _address(fleet: Fleet, node: Node) -> AddressPlan:
     return AddressPlan(
         nic=node.network.nic,
         mac=node.hardware.nics[node.network.nic].mac,
-        cidr=str(interface),
-        ip=str(interface.ip),
-        netmask=str(interface.netmask),
+        cidr=None if interface is None else str(interface),
+        ip=None if interface is None else str(interface.ip),
+        netmask=None if interface is None else str(interface.netmask),
         gateway=None if network.gateway is None else str(network.gateway),
         dns=tuple(str(d) for d in network.dns),
     )

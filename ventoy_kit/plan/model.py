@@ -65,13 +65,13 @@ class IdentityPlan:
 
 @dataclass(frozen=True, slots=True)
 class AddressPlan:
-    """The management address. `mac` is that of the NIC that carries it."""
+    """The management address. `mac` is that of the NIC that carries it; the three of it are None with DHCP."""
 
     nic: str
     mac: str
-    cidr: str
-    ip: str
-    netmask: str
+    cidr: str | None
+    ip: str | None
+    netmask: str | None
     gateway: str | None
     dns: tuple[str, ...]
 
@@ -82,6 +82,17 @@ class HookPlan:
 
     spec: HookSpec
     params: Mapping[str, ParamValue]
+
+
+@dataclass(frozen=True, slots=True)
+class UserPlan:
+    """An account besides root. `password_hash` is a crypt(3) string, left out of the representation."""
+
+    name: str
+    title: str
+    password_hash: str | None = field(repr=False)
+    ssh_keys: tuple[str, ...]
+    sudo: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,7 @@ class NodePlan:
     disks: tuple[DiskPlan, ...]
     install: Install
     hooks: tuple[HookPlan, ...]
+    users: tuple[UserPlan, ...] = ()
     pins: tuple[tuple[str, str], ...] = ()
     webhook_token: str | None = field(default=None, repr=False)
     subscription_key: str | None = field(default=None, repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
+from urllib.parse import urlsplit
 
 from ventoy_kit.blueprint.quorum import votes_of
 from ventoy_kit.fleet import codes as fleet_codes
@@ -106,17 +107,20 @@ def _node(fleet: Fleet, node: Node, facts: IsoFacts, at: Path) -> Iterator[Findi
     for option, reason in _unfit_options(install, facts):
         yield codes.OPTION.finding(f"`{option}` {reason}", "Remove it.", path=(*path, option), on_key=True)
     if facts.family == "debian":
-        yield from _debian_sources(fleet, facts, at)
-    # With ext4 and xfs a second disk is wrong for any installer and has its finding already.
-    several = sum(d.use == "system" for d in node.disks.values()) > 1
-    if facts.family == "debian" and several and install.filesystem not in ("ext4", "xfs"):
-        yield codes.DEBIAN_DISKS.finding(
-            "more than one system disk",
-            "Leave one disk with `use: system`.",
-            path=(*at, "disks"),
-            on_key=True,
-        )
+        yield from _debian_sources(fleet, node, facts, at)
+    if facts.family == "debian":
+        yield from _debian_disks(node, at)
     if facts.family == "proxmox":
+        if node.network.address is None:
+            yield codes.DHCP.finding(
+                f"{facts.title} is installed with a fixed address",
+                f"Write an address of the network, such as {_an_address(fleet, node)}.",
+                path=(*at, "network", "address"),
+            )
+        if install.filesystem in ("ext4", "xfs") and install.raid is not None:
+            yield fleet_codes.OPTION_UNUSED.finding(
+                f"`raid` does nothing on {install.filesystem}", "Remove it, or use zfs.", path=(*path, "raid")
+            )
         if install.filesystem == "btrfs" and install.raid is None:
             yield fleet_codes.RAID_NEEDED.finding("btrfs needs a RAID level", "Add `raid: raid0`.", path=path)
         net_name = node.network.network or fleet.defaults.network or ""
@@ -128,27 +132,70 @@ def _node(fleet: Fleet, node: Node, facts: IsoFacts, at: Path) -> Iterator[Findi
             )
 
 
-def _debian_sources(fleet: Fleet, facts: IsoFacts, at: Path) -> Iterator[Finding]:
+def _an_address(fleet: Fleet, node: Node) -> str:
+    """An example in the node's network."""
+    net = fleet.networks.get(node.network.network or fleet.defaults.network or "")
+    return (
+        "10.0.0.11/24"
+        if net is None
+        else f"{net.cidr[min(11, net.cidr.num_addresses - 1)]}/{net.cidr.prefixlen}"
+    )
+
+
+def _debian_disks(node: Node, at: Path) -> Iterator[Finding]:
+    """One disk, or a mirror of two. With ext4 and xfs a wrong number has its finding for any installer."""
+    install, count = node.install, sum(d.use == "system" for d in node.disks.values())
+    if install.filesystem != "btrfs":
+        return
+    if install.raid not in (None, "raid1"):
+        yield codes.OPTION.finding(
+            f"`raid: {install.raid}` is not offered on Debian",
+            "Write `raid1` with two system disks, or remove it.",
+            path=(*at, "install", "raid"),
+        )
+    elif count != (1 if install.raid is None else 2):
+        yield codes.DEBIAN_DISKS.finding(
+            "more than one system disk"
+            if install.raid is None
+            else f"raid1 takes two system disks, {count} declared",
+            "Leave one disk with `use: system`, or mirror two with `raid: raid1`.",
+            path=(*at, "disks"),
+            on_key=True,
+        )
+
+
+def is_address(url: str) -> bool:
+    """Whether the host of an address is a number, so that no name server is needed."""
+    return re.fullmatch(r"[0-9.]+", urlsplit(url).hostname or "") is not None
+
+
+def _debian_sources(fleet: Fleet, node: Node, facts: IsoFacts, at: Path) -> Iterator[Finding]:
     if fleet.defaults.debian_mirror is None and facts.medium != "dvd":
         yield codes.MIRROR_NEEDED.finding(
             f"{facts.title} needs a mirror", "Add `debian_mirror:` under `defaults`.", path=(*at, "install")
         )
-    if fleet.defaults.root_password is None:
-        yield codes.PASSWORD_NEEDED.finding(
-            "no root password is given", "Add `root_password:` under `defaults`.", path=(*at, "install")
+    net_name = node.network.network or fleet.defaults.network or ""
+    net = fleet.networks.get(net_name)
+    named = fleet.defaults.debian_mirror is not None and not is_address(fleet.defaults.debian_mirror)
+    if named and net is not None and node.network.address is not None and not net.dns:
+        yield codes.DNS_NEEDED.finding(
+            f"network `{net_name}` has no name server, and the mirror is given by name",
+            "Add `dns:` to the network.",
+            path=("networks", net_name),
+            on_key=True,
         )
 
 
 def _unfit_options(install: Install, facts: IsoFacts) -> Iterator[tuple[str, str]]:
     given = {k for k in ("lvm", "zfs", "btrfs", "layout", "swap") if getattr(install, k) is not None}
-    given |= {"packages"} if install.packages else set()
+    given |= {k for k in ("packages", "bios_boot") if getattr(install, k)}
+    given |= {"tasks"} if install.tasks is not None else set()
     if facts.family == "proxmox":
         fitting = {"ext4": {"lvm"}, "xfs": {"lvm"}, "zfs": {"zfs"}, "btrfs": {"btrfs"}}[install.filesystem]
         why = f"does nothing on {facts.title} with {install.filesystem}"
     else:
-        fitting = {"layout", "swap", "packages"}
+        fitting = {"layout", "swap", "packages", "tasks", "bios_boot"}
         why = "does nothing on Debian"
-        given |= {"raid"} if install.raid is not None and install.filesystem == "btrfs" else set()
     yield from ((option, why) for option in sorted(given - fitting))
 
 

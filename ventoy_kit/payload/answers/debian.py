@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ventoy_kit.payload import codes
 from ventoy_kit.payload.answers.preseed import (
+    PARTITIONS,
     Answer,
     answer_problems,
     read_preseed,
@@ -66,10 +67,13 @@ def render_ticket(
 def render_answers(node: NodePlan, image: ImagePlan, files: Mapping[str, str]) -> tuple[bytes | None, Report]:
     """The answers that partition and name accounts; set by the boot hook alone, with the placeholder as the disk."""
     fixed = {
-        "partman-auto/method": "lvm" if node.install.layout == "lvm" else "regular",
+        "partman-auto/method": _method(node),
         "partman-auto/expert_recipe_file": f"/ventoy-kit/nodes/{node.name}/recipe",
         "preseed/late_command": LATE_COMMAND,
     }
+    arrays = _arrays(node)
+    if arrays:
+        fixed["partman-auto-raid/recipe"] = arrays
     return _render(
         "answers.cfg.j2",
         files,
@@ -86,6 +90,56 @@ def render_recipe(node: NodePlan, image: ImagePlan, files: Mapping[str, str]) ->
     return (None if text is None or report.has_errors else text.encode()), report
 
 
+def render_users(node: NodePlan) -> bytes:
+    """Accounts besides root for debian-late.sh: `user`, name, sudo or -, hash or *, title; then a line per key."""
+    lines = []
+    for user in node.users:
+        sudo = "sudo" if user.sudo else "-"
+        lines.append(f"user\t{user.name}\t{sudo}\t{user.password_hash or '*'}\t{user.title}\n")
+        lines += [f"key\t{user.name}\t{key}\n" for key in user.ssh_keys]
+    return "".join(lines).encode()
+
+
+def _mirrored(node: NodePlan) -> bool:
+    return node.install.raid is not None
+
+
+def _method(node: NodePlan) -> str:
+    if _mirrored(node):
+        return "raid"
+    return "lvm" if node.install.layout == "lvm" else "regular"
+
+
+def _before_arrays(node: NodePlan) -> int:
+    """Partitions that are no member of an array: the EFI partition, and the one for GRUB in BIOS mode."""
+    return 1 + node.install.bios_boot
+
+
+def _arrays(node: NodePlan) -> str | None:
+    """The arrays of a mirrored node (partman-auto-raid-recipe.txt): type, disks, spares, file system, place, members.
+
+    The members are placeholders, as the names of the partitions follow from the disks.
+    """
+    if not _mirrored(node):
+        return None
+    install = node.install
+    if install.layout == "lvm":
+        places = [("ext4", "/boot"), ("lvm", "-")]
+    else:
+        places = [] if install.swap is None else [("swap", "-")]
+        places.append((install.filesystem, "/"))
+    return " ".join(
+        f"1 2 0 {kind} {place} {PARTITIONS[number]} ."
+        for number, (kind, place) in enumerate(places, start=_before_arrays(node) + 1)
+    )
+
+
+def _packages(node: NodePlan) -> list[str]:
+    """What is installed besides the tasks; sudo where an account needs it."""
+    sudo = any(user.sudo for user in node.users)
+    return [*node.install.packages, *(["sudo"] if sudo and "sudo" not in node.install.packages else [])]
+
+
 def _values(node: NodePlan, image: ImagePlan) -> dict[str, Any]:
     mirror = urlsplit(node.mirror or "")
     return {
@@ -96,6 +150,12 @@ def _values(node: NodePlan, image: ImagePlan) -> dict[str, Any]:
         "address": node.address,
         "install": node.install,
         "layout": node.install.layout or "plain",
+        "method": _method(node),
+        "arrays": _arrays(node),
+        "packages": _packages(node),
+        "tasks": ("standard", "ssh-server") if node.install.tasks is None else node.install.tasks,
+        # Neither empty nor `!`, or the installer would ask; nobody's password has this hash (user-setup).
+        "root_hash": node.root_hash or "*",
         "swap_mb": None if node.install.swap is None else node.install.swap // 10**6,
         "mirror": {"protocol": mirror.scheme, "host": mirror.netloc, "directory": mirror.path or "/"},
         "offline": node.mirror is None,

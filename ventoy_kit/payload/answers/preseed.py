@@ -84,6 +84,7 @@ TICKET_QUESTIONS = (
     ),
     *("netcfg/", "hw-detect/", "cdrom-detect/", "mirror/", "apt-setup/", "base-installer/", "apt-cacher-ng/"),
     *("tasksel/", "pkgsel/", "popularity-contest/", "finish-install/"),
+    *("passwd/root-login", "passwd/make-user"),
 )
 """What a ticket may answer besides the early command: nothing that names a disk, runs a command or holds a secret."""
 
@@ -108,12 +109,16 @@ def ticket_problems(text: str, answers: list[Answer], line: str, early_command: 
     problems += [
         f"it answers {a.question}, which is not for a ticket"
         for a in answers
-        if a not in early and not a.question.startswith(TICKET_QUESTIONS)
+        if a not in early
+        and not a.question.startswith(TICKET_QUESTIONS)
+        and (a.question, a.value) != ("passwd/root-password-crypted", "*")
     ]
     return problems
 
 
-ONCE = ("partman-auto/disk", "partman-auto/method", "partman-auto/expert_recipe_file", "preseed/late_command")
+PARTITIONS = {number: f"@VENTOY_KIT_PARTITION_{number}@" for number in range(1, 10)}
+"""What stands for the partitions of one number of all system disks, as `partman-auto-raid/recipe` names them."""
+
 DISKS = ("partman-auto/disk", "grub-installer/bootdev")
 
 _CHOOSES = re.compile(r"(^|[^A-Za-z0-9._-])/dev/|(^|[\s/])(disk|mapper|by-id|by-path)/|=dev=")
@@ -147,7 +152,7 @@ def answer_problems(answers: list[Answer], placeholder: str, fixed: dict[str, st
             problems.append(f"{question} is not {value}, once")
     for answer in answers:
         question = answer.question
-        if question in DISKS or question in fixed:
+        if question in DISKS or question in fixed:  # `fixed` has the arrays of a mirrored node
             continue
         if question in _REFUSED:
             problems.append(f"it answers {question}, which chooses a disk or a recipe")
@@ -155,7 +160,7 @@ def answer_problems(answers: list[Answer], placeholder: str, fixed: dict[str, st
             problems.append(f"it answers {question}, which runs something else than the kit")
         elif question.startswith(("partman", "grub-installer")) and _CHOOSES.search(answer.value):
             problems.append(f"its answer to {question} names a device")
-        elif placeholder in answer.value:
+        elif placeholder in answer.value or "@VENTOY_KIT_PARTITION_" in answer.value:
             problems.append("the placeholder stands in another answer")
     return problems
 

@@ -1,0 +1,236 @@
+"""A Debian archive for the real installer in a virtual machine: what the mirror has of its components, over HTTP.
+
+Nothing is substituted in silence. What the mirror lists but does not have (`missing`) is left out of the index, and
+what a test puts in its place it says. The index is not the signed one, so the installer has to be told so with
+`debian-installer/allow_unauthenticated=true` on its command line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import http.server
+import lzma
+import re
+import shutil
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SUITES = {"12": ("oldstable", "bookworm"), "13": ("stable", "trixie")}
+NEEDED = ("standard", "important", "required")
+"""Priorities of the components that the installer loads by itself."""
+
+MORE = (
+    *("partman-auto-lvm", "partman-auto-raid", "partman-lvm", "partman-md", "partman-efi", "partman-ext3"),
+    *("partman-btrfs", "partman-xfs", "partman-basicmethods", "partman-auto-crypto", "partman-crypto"),
+    *("grub-installer", "user-setup-udeb", "finish-install", "pkgsel", "apt-setup-udeb", "apt-mirror-setup"),
+    *("mdadm-udeb", "lvm2-udeb", "dmsetup-udeb", "btrfs-progs-udeb", "dosfstools-udeb", "apt-cdrom-setup"),
+    *("cdrom-detect", "tzsetup-udeb", "clock-setup", "base-installer", "bootstrap-base", "hw-detect"),
+)
+"""Components besides those: what they ask is looked at by tests, and they are loaded if another one needs them."""
+
+
+def mirror() -> str | None:
+    """The mirror that this machine's own apt uses; None if there is none."""
+    done = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
+        capture_output=True,
+        text=True,
+    )
+    return next((line for line in done.stdout.split() if line.endswith("/debian/")), None)
+
+
+def _get(url: str) -> bytes | None:
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            data: bytes = answer.read()
+            return data
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return None
+        raise
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What was received of one release.
+
+    Attributes:
+        release: `12` or `13`.
+        folder: where the components lie, by their file names.
+        stanzas: their paragraphs of the index, by component.
+        missing: components that are listed and that the mirror does not have.
+    """
+
+    release: str
+    folder: Path
+    stanzas: dict[str, str]
+    missing: tuple[str, ...] = field(repr=False)
+
+    def package(self, name: str) -> Path | None:
+        """A component's file."""
+        if name not in self.stanzas:
+            return None
+        return self.folder / _field(self.stanzas[name], "Filename").rsplit("/", 1)[1]
+
+    def unpacked(self, name: str, target: Path) -> Path:
+        """Unpack a component; its control files go into `target/DEBIAN`."""
+        package = self.package(name)
+        assert package is not None, name
+        subprocess.run(["dpkg-deb", "-x", package, target], check=True)
+        subprocess.run(["dpkg-deb", "-e", package, target / "DEBIAN"], check=True)
+        return target
+
+
+def _field(stanza: str, name: str) -> str:
+    found = re.search(rf"^{name}: *(.*)$", stanza, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def receive(release: str, kernel: str, cache: Path) -> Archive | None:
+    """Get the components of a release that fit a kernel; None if there is no mirror.
+
+    What was received before is taken from `cache`; what a mirror lacked is asked for again.
+    """
+    base = mirror()
+    if base is None:
+        return None
+    folder = cache / f"udebs-{release}"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        index = _get(f"{base}dists/{SUITES[release][1]}/main/debian-installer/binary-amd64/Packages.xz")
+    except OSError:
+        return None
+    if index is None:
+        return None
+    listed = {}
+    for stanza in lzma.decompress(index).decode().split("\n\n"):
+        if _field(stanza, "Kernel-Version") in ("", kernel):
+            listed[_field(stanza, "Package")] = stanza
+    wanted = {n: s for n, s in listed.items() if _field(s, "Priority") in NEEDED or n in MORE}
+    waiting = list(wanted)
+    while waiting:
+        for name in re.findall(
+            r"[a-z0-9][a-z0-9+.-]+(?= *[(,|]|$)", _field(listed[waiting.pop()], "Depends")
+        ):
+            if name in listed and name not in wanted:
+                wanted[name] = listed[name]
+                waiting.append(name)
+
+    def one(stanza: str) -> bool:
+        file, digest = _field(stanza, "Filename"), _field(stanza, "SHA256")
+        path = folder / file.rsplit("/", 1)[1]
+        if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
+            return True
+        data = _get(base + file)
+        if data is None:
+            return False
+        assert hashlib.sha256(data).hexdigest() == digest, file
+        path.write_bytes(data)
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        there = dict(zip(wanted, pool.map(one, wanted.values()), strict=True))
+    return Archive(
+        release,
+        folder,
+        {n: s for n, s in wanted.items() if there[n]},
+        tuple(sorted(n for n in wanted if not there[n])),
+    )
+
+
+@contextmanager
+def served(archive: Archive, only: tuple[str, ...] = ()) -> Iterator[tuple[int, list[str]]]:
+    """Serve an archive at `/debian`: its port, and the paths that were asked for.
+
+    Args:
+        archive: what to serve.
+        only: the components to serve, as each takes time to unpack; all by default.
+    """
+    suite, codename = SUITES[archive.release]
+    stanzas = [s for n, s in archive.stanzas.items() if n in only or not only]
+    packages = gzip.compress(("\n\n".join(stanzas) + "\n").encode(), mtime=0)
+    index = "main/debian-installer/binary-amd64/Packages.gz"
+    head = f"Origin: Debian\nSuite: {suite}\nCodename: {codename}\nArchitectures: amd64\nComponents: main\n"
+    text = f"{head}SHA256:\n {hashlib.sha256(packages).hexdigest()} {len(packages)} {index}\n"
+    files = {f"/debian/dists/{s}/Release": text.encode() for s in (suite, codename)}
+    files |= {f"/debian/dists/{s}/{index}": packages for s in (suite, codename)}
+    # choose-mirror looks here whether the mirror has the architecture.
+    short = f"Archive: {suite}\nComponent: main\nOrigin: Debian\nArchitecture: amd64\n".encode()
+    files |= {f"/debian/dists/{s}/main/binary-amd64/Release": short for s in (suite, codename)}
+    paths = {f"/debian/{_field(s, 'Filename')}" for s in stanzas}
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            path = self.path.replace("//", "/")
+            data = files.get(path)
+            if data is None and path in paths:
+                data = (archive.folder / path.rsplit("/", 1)[1]).read_bytes()
+            self.send_response(200 if data is not None else 404)
+            self.send_header("Content-Length", str(len(data or b"")))
+            self.end_headers()
+            self.wfile.write(data or b"")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_address[1], asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def private_package(name: str, release: str, cache: Path) -> Path | None:
+    """The unpacked files of a package of another Debian release, through an apt root of its own; None if not to be had.
+
+    apt verifies the archive's signature with the keys of Debian's own keyring package.
+    """
+    root = cache / name
+    base = mirror()
+    keys = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    if root.exists():
+        return root
+    if base is None or not keys.exists():
+        return None
+    apt = cache / f"apt-{release}"
+    for folder in ("state/lists/partial", "cache/archives/partial", "debs"):
+        (apt / folder).mkdir(parents=True, exist_ok=True)
+    (apt / "status").touch()
+    (apt / "sources.list").write_text(f"deb [arch=amd64 signed-by={keys}] {base} {SUITES[release][1]} main\n")
+    options = {
+        "Dir::Etc::sourcelist": apt / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::State": apt / "state",
+        "Dir::State::status": apt / "status",
+        "Dir::Cache": apt / "cache",
+        "APT::Architecture": "amd64",
+        "Acquire::Languages": "none",
+    }
+    command = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in options.items())]
+    for arguments in (["update"], ["download", name]):
+        if subprocess.run([*command, *arguments], cwd=apt / "debs", capture_output=True).returncode:
+            return None
+    scratch = cache / f"{name}.new"
+    shutil.rmtree(scratch, ignore_errors=True)
+    (package,) = (apt / "debs").glob(f"{name}_*.deb")
+    subprocess.run(["dpkg-deb", "-x", package, scratch], check=True)
+    package.unlink()
+    try:
+        scratch.rename(root)
+    except OSError:  # another worker was faster
+        shutil.rmtree(scratch)
+    return root
