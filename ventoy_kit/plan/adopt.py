@@ -98,7 +98,9 @@ class _Adopter:
         self.fleet, self.document, self.profiles = fleet, document, profiles
         self.report = Report()
         self.taken: dict[str, str] = {}
-        self.addresses = {node.network.address.ip for node in fleet.nodes.values()}
+        self.addresses = {
+            a.ip for a in (node.network.address for node in fleet.nodes.values()) if a is not None
+        }
         self.free: dict[str, Iterator[Any]] = {}
         self.owners: dict[str, set[str]] = defaultdict(set)
         for name, node in fleet.nodes.items():

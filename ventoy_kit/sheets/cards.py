@@ -133,7 +133,7 @@ def _hardware(node: Node) -> Iterator[Line]:
         if disk.use == "keep" or (disk.use == "data" and not disk.pool):
             yield Line(f"{name}: {_sizes([disk])}, {disk.use}")
     for name, nic in hardware.nics.items():
-        own = f" {node.network.address}" if name == node.network.nic else ""
+        own = f" {node.network.address or 'DHCP'}" if name == node.network.nic else ""
         about = ", ".join(part for part in (nic.title, nic.port) if part)
         yield Line(f"{name}{own}{f' ({about})' if about else ''}")
 
