@@ -48,6 +48,8 @@ RULE_GROUPS = {
     "H": "Hooks",
     "P": "BIOS profiles",
     "L": "A machine's firmware",
+    "Q": "Recorded hardware",
+    "E": "Answer files and their simulation",
     "X": "Secrets",
     "I": "Images",
     "J": "Catalog, fetching and trust",

@@ -22,7 +22,7 @@ NO_SUCH_IMAGE = Rule(
     "VK-U06", "An image that is asked for is in the fleet", "Images are named as in the fleet file."
 )
 NO_SUCH_RELEASE = Rule(
-    "VK-U07", "A release that is asked for is one", "Releases are written as `9.2` or `9.2-1`."
+    "VK-U09", "A release that is asked for is one", "Releases are written as `9.2` or `9.2-1`."
 )
 CHOICE = Rule(
     "VK-U05",
