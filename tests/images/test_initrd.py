@@ -37,6 +37,7 @@ ANSWERS = cpio({"preseed.cfg": b"d-i a string b\n"})
         PLAIN + b"\0" * 512 + gzip.compress(PLAIN) + b"\0" * 4 + gzip.compress(ANSWERS),
         cpio({"./preseed.cfg": b"d-i a string b\n"}),
     ],
+    ids=range(7),
 )
 def test_it_is_found_wherever_it_was_put(data):
     assert files_in_initrd(data, NAMES, 1 << 20) == {"preseed.cfg": b"d-i a string b\n"}
@@ -45,6 +46,7 @@ def test_it_is_found_wherever_it_was_put(data):
 @pytest.mark.parametrize(
     "data",
     [b"", b"\0" * 5000, b"\x1f\x8b" + b"x" * 99, PLAIN, gzip.compress(PLAIN)[:5000], b"070701" + b"z" * 200],
+    ids=range(6),
 )
 def test_what_holds_none_or_is_damaged_gives_none(data):
     assert files_in_initrd(data, NAMES, 1 << 20) == {}
