@@ -90,7 +90,8 @@ def test_whatever_a_power_cut_loses_the_menu_is_old_new_or_absent_and_the_next_s
     recorded, tmp_path
 ):
     base, history, old_menu, new_menu = recorded
-    assert sum(isinstance(e, Flush) for e in history) > 20
+    # For each of the ISOs, for the generation, and around each switch of ventoy.json and the manifest.
+    assert sum(isinstance(e, Flush) for e in history) > 12
     menus = {b"": 0, old_menu: 0, new_menu: 0}
     ends = {"finished": 0, "refused": 0, "no mount": 0}
     image, point = tmp_path / "cut.img", tmp_path / "point"
