@@ -28,8 +28,6 @@ FORBIDDEN = re.compile(
 )
 NOT_THERE = {
     "rehearse",
-    "adopt",
-    "hardware",
 }
 """Commands that are designed and do not exist; no page may tell a user to type one."""
 

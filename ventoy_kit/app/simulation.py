@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ventoy_kit.app.host import Host
 from ventoy_kit.edge.overlay_run import Machine, Resolved, missing_tools, run_overlays
 from ventoy_kit.gather.facts import FACTS_FOLDER
 from ventoy_kit.hardware.firmware import parse_facts
-from ventoy_kit.hardware.inventory import DiskFacts, Inventory, parse_inventory
+from ventoy_kit.hardware.inventory import DiskFacts, Inventory, NicFacts, parse_inventory
 from ventoy_kit.payload.answers.proxmox import DISK_PLACEHOLDER
 from ventoy_kit.payload.overlay import OverlayConf, node_data
 from ventoy_kit.payload.ticket import ticket_line
@@ -77,7 +77,18 @@ def read_facts(file: Path, host: Host) -> tuple[Facts | None, Report]:
         boot = "efi" if firmware.uefi else "bios"
     elif inventory.boot_mode is not None:
         boot = "efi" if inventory.boot_mode == "uefi" else "bios"
-    return Facts(inventory, boot), report
+    return Facts(replace(inventory, nics=tuple(_named(nic) for nic in inventory.nics)), boot), report
+
+
+def _named(nic: NicFacts) -> NicFacts:
+    """The NIC with the name by address that udev gives every NIC with a burnt-in one (systemd, udev-builtin-net_id.c).
+
+    Facts that were recorded where no udev runs lack it; the installer's udev will not.
+    """
+    if nic.permanent_mac is None:
+        return nic
+    name = {"ID_NET_NAME_MAC": "enx" + nic.permanent_mac.replace(":", "")}
+    return replace(nic, properties=name | dict(nic.properties))
 
 
 def facts_file(base: Path, node: str) -> Path:
