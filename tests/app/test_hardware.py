@@ -169,7 +169,7 @@ def test_what_cannot_be_shown_is_1(fleet, cli, name):
 
 
 def test_a_folder_that_may_not_be_written_to_is_said(fleet, cli, monkeypatch):
-    monkeypatch.setattr("ventoy_kit.app.workspace.is_writable", lambda _: False)  # root may write everywhere
+    monkeypatch.setattr("ventoy_kit.app.writable.is_writable", lambda _: False)  # root may write everywhere
     ran = cli.json("hardware", "scan", "node7", "--local")
     assert (ran.code, ran.rules) == (1, ["VK-U04"])
     assert not (fleet / "hardware").exists()

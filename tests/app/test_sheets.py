@@ -121,7 +121,7 @@ class TestEvidence:
         record(fleet, "{")
         ran = cli("checklist")
         assert (ran.code, ran.out) == (1, "")
-        assert "VK-L03" in ran.err
+        assert "VK-Q01" in ran.err
         record(fleet, {"disks": {}, "nics": {}})
         assert cli("checklist").code == 0
 
