@@ -11,6 +11,7 @@ import pytest
 
 from tests.app.workspaces import as_nobody
 
+HARDWARE = Path(__file__).parent.parent / "cli" / "hardware.json"
 FACTS = {
     "format": 1,
     "firmware": {
@@ -124,6 +125,20 @@ class TestEvidence:
         assert "VK-Q01" in ran.err
         record(fleet, {"disks": {}, "nics": {}})
         assert cli("checklist").code == 0
+
+    def test_recorded_disks_and_interfaces_tick_their_boxes(self, fleet, cli):
+        recorded = json.loads(HARDWARE.read_text())
+        disk = recorded["hardware"]["disks"][0]
+        disk["holds"] = ["nvme0n1p1: partition, ext4 `films`"]
+        record(fleet, recorded)
+        out = " ".join(cli("checklist").out.split())
+        assert "[x] disk0, serial S5GXNX0T100001" in out
+        assert "On it when it was recorded: nvme0n1p1: partition, ext4 `films`" in out
+        assert "[x] Serial number (service tag) on the label: ABC1234" in out
+        assert "[x] Cable in" in out
+        disk["holds"] = ["unknown"]
+        record(fleet, recorded)
+        assert "On it when it was recorded" not in cli("checklist").out
 
     def test_what_lies_on_the_stick_does_not_depend_on_it(self, fleet, cli):
         cli("build")
