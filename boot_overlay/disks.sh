@@ -28,7 +28,7 @@ vk_wwn() (
 # 0x80, whose first four bytes are a header.
 vk_disk_serial() (
     for file in "$1/serial" "$1/device/serial"; do
-        serial=$(vk_read_attribute "${file}")
+        serial=$(vk_attribute "${file}")
         vk_placeholder "${serial}" || {
             printf '%s' "${serial}"
             exit 0
@@ -42,7 +42,7 @@ vk_disk_serial() (
 # vk_disk_wwn FOLDER
 vk_disk_wwn() (
     for file in "$1/wwid" "$1/device/wwid"; do
-        wwn=$(vk_read_attribute "${file}")
+        wwn=$(vk_attribute "${file}")
         wwn=$(vk_wwn "${wwn}")
         [ -z "${wwn}" ] || {
             printf '%s' "${wwn}"
@@ -72,9 +72,9 @@ vk_is_whole_disk() (
         mmcblk*boot* | mmcblk*rpmb* | nvme*c*n*) exit 1 ;;
         *) ;;
     esac
-    hidden=$(vk_read_attribute "$1/hidden")
+    hidden=$(vk_attribute "$1/hidden")
     [ "${hidden:-0}" = 0 ] || exit 1
-    sectors=$(vk_read_attribute "$1/size")
+    sectors=$(vk_attribute "$1/size")
     vk_number_ok "${sectors}"
 )
 
@@ -85,7 +85,7 @@ vk_scan_disks() {
         vk_is_whole_disk "${vk_folder}" || continue
         vk_serial=$(vk_disk_serial "${vk_folder}")
         vk_wwn=$(vk_disk_wwn "${vk_folder}")
-        vk_sectors=$(vk_read_attribute "${vk_folder}/size")
+        vk_sectors=$(vk_attribute "${vk_folder}/size")
         vk_model=$(vk_disk_model "${vk_folder}")
         printf '%s\t%s\t%s\t%s\t%s\n' "${vk_folder##*/}" "${vk_serial:--}" "${vk_wwn:--}" \
             "$((vk_sectors * 512))" "${vk_model:--}" >>"${VK_RUN}/devices"
@@ -119,8 +119,8 @@ vk_size_text() (
     fi
 )
 
-# vk_describe_device DEVICE: one line for a person.
-vk_describe_device() (
+# vk_device_text DEVICE: one line for a person.
+vk_device_text() (
     serial=$(vk_device_field "$1" serial)
     model=$(vk_device_field "$1" model)
     size=$(vk_device_field "$1" bytes)
@@ -132,7 +132,7 @@ vk_describe_device() (
 vk_devices_text() (
     printf '%s' 'Disks of this machine:'
     while IFS="${VK_TAB}" read -r name rest; do
-        text=$(vk_describe_device "${name}")
+        text=$(vk_device_text "${name}")
         wwn=$(vk_device_field "${name}" wwn)
         printf '\n  %s' "${text}, WWN ${wwn}"
     done <"${VK_RUN}/devices"
@@ -182,7 +182,7 @@ vk_find_stick() {
 
 # vk_stack FOLDER: `name major:minor` of a disk, its partitions and whatever stands on them (device mapper, md).
 vk_stack() (
-    number=$(vk_read_attribute "$1/dev")
+    number=$(vk_attribute "$1/dev")
     printf '%s %s\n' "${1##*/}" "${number}"
     for part in "$1"/*; do
         [ ! -e "${part}/partition" ] || vk_stack "${part}"
@@ -197,7 +197,7 @@ vk_stack() (
 vk_is_ventoy_mapped() (
     vk_stack "${VK_ROOT}/sys/block/$1" | {
         while IFS=' ' read -r name number; do
-            label=$(vk_read_attribute "${VK_ROOT}/sys/block/${name}/dm/name")
+            label=$(vk_attribute "${VK_ROOT}/sys/block/${name}/dm/name")
             case "${label}" in
                 '') ;;
                 ventoy* | vtoy* | Ventoy*) exit 0 ;;
@@ -298,15 +298,15 @@ vk_check_lines_of() {
     done <"${VK_RUN}/matches"
     case "${vk_uses}" in
         system) ;;
-        *keep* | *data*) vk_fail VK-B24 "Declared disks ${vk_names} are all $(vk_describe_device "$1")." ;;
-        *) vk_fail VK-B23 "Declared disks ${vk_names} are all $(vk_describe_device "$1")." ;;
+        *keep* | *data*) vk_fail VK-B24 "Declared disks ${vk_names} are all $(vk_device_text "$1")." ;;
+        *) vk_fail VK-B23 "Declared disks ${vk_names} are all $(vk_device_text "$1")." ;;
     esac
 }
 
 # vk_check_system_disk DEVICE NAME BYTES MODEL: may this device be wiped as that declared disk?
 vk_check_system_disk() {
     vk_check_lines_of "$1" || return 1
-    vk_text=$(vk_describe_device "$1")
+    vk_text=$(vk_device_text "$1")
     vk_text="System disk $2 is ${vk_text}."
     case "${VK_STICK}" in
         *" $1 "*)
@@ -323,7 +323,7 @@ vk_check_system_disk() {
         vk_fail VK-B26 "${vk_text}"
         return 1
     fi
-    vk_flag=$(vk_read_attribute "${VK_ROOT}/sys/block/$1/ro")
+    vk_flag=$(vk_attribute "${VK_ROOT}/sys/block/$1/ro")
     if [ "${vk_flag}" != 0 ]; then
         vk_fail VK-B27 "${vk_text}"
         return 1
@@ -398,13 +398,13 @@ vk_plan_text() (
     printf '%s\n\n' "Fleet ${VK_FLEET}, node $1: $(vk_show "${title}")"
     printf '%s\n' 'These disks will be WIPED:'
     for disk in ${VK_DISKS}; do
-        text=$(vk_describe_device "${disk#/dev/}")
+        text=$(vk_device_text "${disk#/dev/}")
         printf '  %s\n' "${text}"
     done
     printf '%s\n' 'These disks stay as they are:'
     while IFS="${VK_TAB}" read -r name rest; do
         case " ${VK_DISKS} " in *" /dev/${name} "*) continue ;; *) ;; esac
-        text=$(vk_describe_device "${name}")
+        text=$(vk_device_text "${name}")
         why=$(vk_why_it_stays "${name}")
         printf '  %s (%s)\n' "${text}" "${why}"
     done <"${VK_RUN}/devices"

@@ -8,8 +8,8 @@
 
 # vk_read_machine: into VK_SERIAL, VK_UUID (empty: absent or a placeholder) and VK_MACS (blanks around each).
 vk_read_machine() {
-    VK_SERIAL_REPORTED=$(vk_read_attribute "${VK_ROOT}/sys/class/dmi/id/product_serial")
-    VK_UUID_REPORTED=$(vk_read_attribute "${VK_ROOT}/sys/class/dmi/id/product_uuid" | vk_lower)
+    VK_SERIAL_REPORTED=$(vk_attribute "${VK_ROOT}/sys/class/dmi/id/product_serial")
+    VK_UUID_REPORTED=$(vk_attribute "${VK_ROOT}/sys/class/dmi/id/product_uuid" | vk_lower)
     VK_SERIAL=${VK_SERIAL_REPORTED}
     VK_UUID=${VK_UUID_REPORTED}
     if vk_placeholder "${VK_SERIAL}"; then VK_SERIAL=''; fi
@@ -26,9 +26,9 @@ vk_read_machine() {
 # sysfs shows the address in use; addr_assign_type 0 says that it is the permanent one.
 vk_nic_address() (
     [ -e "$1/device" ] || exit 0
-    kind=$(vk_read_attribute "$1/addr_assign_type")
+    kind=$(vk_attribute "$1/addr_assign_type")
     [ "${kind:-0}" = 0 ] || exit 0
-    mac=$(vk_read_attribute "$1/address" | vk_lower)
+    mac=$(vk_attribute "$1/address" | vk_lower)
     case "${mac}" in
         00:00:00:00:00:00 | *[!0-9a-f:]*) ;;
         ??:??:??:??:??:??) printf '%s' "${mac}" ;;

@@ -103,8 +103,8 @@ vk_squeeze() {
     esac
 }
 
-# vk_read_attribute FILE: the squeezed content of a sysfs file; nothing if it cannot be read.
-vk_read_attribute() (
+# vk_attribute FILE: the squeezed content of a sysfs file; nothing if it cannot be read.
+vk_attribute() (
     [ -r "$1" ] || exit 0
     value=''
     more=''
@@ -115,12 +115,6 @@ vk_read_attribute() (
         *[!!-~]* | *?/?*) tr -cd '!-~' 2>/dev/null <"$1" ;;
         *) printf '%s' "${value}" ;;
     esac
-)
-
-# vk_attribute FILE: prints the same, for what is read once.
-vk_attribute() (
-    vk_read_attribute "$1"
-    printf '%s' "${VK_REPLY}"
 )
 
 # vk_placeholder VALUE: true for what firmware and cheap bridges report when nobody filled the field in.
