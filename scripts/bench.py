@@ -189,6 +189,10 @@ def fetching(top: Path, iso: Path, memory: dict[str, int]) -> list[Row]:
             if flush:
                 run(["sync", str(out)], folder)
 
+        def curl_and_verify() -> None:
+            curl(https, flush=True)
+            run(["openssl", "dgst", "-sha256", str(out)], folder)
+
         def forget() -> None:
             shutil.rmtree(folder / "cache", ignore_errors=True)
             out.unlink(missing_ok=True)
@@ -205,6 +209,7 @@ def fetching(top: Path, iso: Path, memory: dict[str, int]) -> list[Row]:
             "http": lambda: receive(http),
             "curl https": lambda: curl(https, flush=False),
             "curl https sync": lambda: curl(https, flush=True),
+            "curl https verify": curl_and_verify,
             "curl http": lambda: curl(http, flush=False),
             "curl http sync": lambda: curl(http, flush=True),
         }
@@ -220,6 +225,8 @@ def fetching(top: Path, iso: Path, memory: dict[str, int]) -> list[Row]:
         ):
             rows.append((title, seconds[name], f"`curl -o` over {scheme.upper()}", seconds[f"curl {scheme}"]))
             rows.append(("the same", seconds[name], "`curl -o` and `sync`", seconds[f"curl {scheme} sync"]))
+        by_hand = "`curl -o`, `sync`, `openssl dgst`: all that it does"
+        rows.append(("the same", seconds["fetch"], by_hand, seconds["curl https verify"]))
         forget()
         memory["fetch"] = peak_of([*KIT, "fetch"], folder)
         run(["cksum", *map(str, (folder / "cache").glob("isos/*/*/*"))], folder)  # into the page cache
