@@ -29,7 +29,7 @@ import pytest
 
 from tests.conftest import CACHE, PATH
 
-TOOLS = ("debootstrap", "mkfs.ext4", "debugfs", "qemu-system-x86_64")
+TOOLS = ("debootstrap", "unshare", "mkfs.ext4", "debugfs", "qemu-system-x86_64")
 """For `@pytest.mark.needs_tool(*TOOLS)`."""
 
 BOOTS = 480
@@ -124,7 +124,8 @@ def _debootstrap(suite: str, packages: Sequence[str], place: Path) -> None:
     """From the mirror that apt uses for Debian here, else from debootstrap's own default."""
     asked = ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian")
     mirrors = subprocess.run(asked, capture_output=True, text=True).stdout.split()
-    command = ["debootstrap", "--variant=minbase"]
+    # The mounts that it makes end with it, however it ends: nobody's rmtree meets them.
+    command = ["unshare", "--mount", "debootstrap", "--variant=minbase"]
     if packages:
         command.append("--include=" + ",".join(packages))
     done = subprocess.run(

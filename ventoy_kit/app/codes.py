@@ -26,3 +26,22 @@ CHOICE = Rule(
     "A question has an answer",
     "Without a terminal nobody can answer; then the command refuses. `--yes` answers beforehand.",
 )
+
+NO_SUCH_HOOK = Rule(
+    "VK-U30", "A hook that is asked for exists", "`ventoy-kit hooks list` shows the kit's hooks and yours."
+)
+DRIFT = Rule(
+    "VK-U31",
+    "A node is as its hooks made it",
+    "`hooks verify` runs each hook's verify on the node, with the parameters that the fleet file gives now.",
+)
+UNVERIFIED = Rule(
+    "VK-U32",
+    "Every hook of a node can be verified",
+    "A verify that takes too long or lacks a program says nothing about the node, so it counts as neither right nor wrong.",
+)
+NODE_SILENT = Rule(
+    "VK-U33",
+    "Every node that is asked can be reached",
+    "The nodes that answered are shown all the same. With no answer at all the command fails.",
+)

@@ -20,7 +20,7 @@ COMMANDS = {
     "disarm": "Make an armed stick a toolbox again.",
     "doctor": "Say which programs and rights are missing, and what for.",
     "fetch": "Bring the fleet's images into the cache, verified, and lock them.",
-    "hooks": "List the hooks that nodes can run after installation.",
+    "hooks": "List and show hooks, and verify them on live nodes.",
     "image": "List, verify and look into images.",
     "init": "Write a commented fleet file to begin with.",
     "reimage": "Arm a stick: one node installs with no key pressed, once.",
@@ -33,6 +33,7 @@ COMMANDS = {
 MODULES = {
     "bios": "bios_commands",
     "disarm": "arm_commands",
+    "hooks": "hooks_commands",
     "reimage": "arm_commands",
     "what-if": "plan_commands",
 }
