@@ -31,6 +31,13 @@ CALLS = {
     "doctor": ["doctor"],
     "fetch": ["fetch", "--offline"],
     "hooks list": ["hooks", "list"],
+    "hooks show": ["hooks", "show", "ssh"],
+    "hooks verify": [
+        "hooks",
+        "verify",
+        "-f",
+        str(Path(__file__).parents[1] / "cases" / "base.yaml"),
+    ],  # without hooks
     "image inspect": ["image", "inspect", ISO],
     "image list": ["image", "list"],
     "image verify": ["image", "verify"],
@@ -52,6 +59,8 @@ REFUSED = {
     "checklist": ["checklist", "nobody"],
     "demo": ["demo", "."],
     "fetch": ["fetch", "nobody"],
+    "hooks show": ["hooks", "show", "nothing"],
+    "hooks verify": ["hooks", "verify", "nobody"],
     "image inspect": ["image", "inspect", "fleet.yaml"],
     "image verify": ["image", "verify", "{stick}"],
     "init": ["init", "."],

@@ -32,8 +32,9 @@ from tests.conftest import CACHE, PATH
 TOOLS = ("debootstrap", "unshare", "mkfs.ext4", "debugfs", "qemu-system-x86_64")
 """For `@pytest.mark.needs_tool(*TOOLS)`."""
 
-BOOTS = 480
-"""Seconds for `@pytest.mark.timeout(BOOTS)`: two boots take about two minutes, making the image once two more."""
+BOOTS = 900
+"""Seconds for `@pytest.mark.timeout(BOOTS)`: two boots take about two minutes, making the image once two more, and
+twice that on a busy machine."""
 
 MINIMUM = ("systemd-sysv", "udev", "dbus", "login", "kmod", "initramfs-tools", "linux-image-cloud-amd64")
 """What a machine needs to boot and to take commands. The kernel is the small one for virtual machines: a test of
