@@ -238,6 +238,7 @@ advance() { # HOOK ASKED: bring one hook as far as it goes in this boot
         return 0
         ;;
     waiting) [ "$(record "$1" boot)" != "$(boot_id)" ] || return 0 ;;
+    blocked) [ "$(record "$1" blocker)" != "$(blocker_of)" ] || return 0 ;;
     failed) [ "$RETRYING" = no ] || is_retry "$1" || return 0 ;;
     esac
     started=$(uptime_now)
