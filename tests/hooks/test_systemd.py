@@ -33,7 +33,7 @@ FAILS = 'case $1 in apply) vk_fail "no such device" ;; esac\n'
 def boot_and_wait(vm: Guest) -> None:
     """Start the machine and wait until the runner is through with this boot."""
     vm.boot()
-    vm.run(f"while systemctl is-active {UNIT} | grep -q activating; do sleep 0.5; done", timeout=120)
+    vm.run(f"while systemctl is-active {UNIT} | grep -q activating; do sleep 0.5; done", timeout=400)
 
 
 @pytest.mark.needs_root

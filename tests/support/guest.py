@@ -218,7 +218,7 @@ class Guest:
         """What debugfs answers about the disk of a machine that is off."""
         return _checked("debugfs", "-R", request, str(self.disk)).decode(errors="replace")
 
-    def boot(self, *, parameters: str = "", timeout: float = 150) -> None:
+    def boot(self, *, parameters: str = "", timeout: float = 400) -> None:
         """Switch the machine on and wait until it takes commands.
 
         Args:
@@ -269,7 +269,7 @@ class Guest:
         line, _, self._rest = self._rest.partition(b"\n")
         return line
 
-    def run(self, command: str, *, timeout: float = 90) -> tuple[int, str]:
+    def run(self, command: str, *, timeout: float = 180) -> tuple[int, str]:
         """Run a shell command as root in the machine; its exit code and all that it printed."""
         assert self._agent is not None, "the machine is off"
         self._agent.settimeout(timeout)
@@ -278,7 +278,7 @@ class Guest:
         text, _, code = self._line(time.monotonic() + timeout).rpartition(b" ")
         return int(code), base64.b64decode(text).decode(errors="replace")
 
-    def ask(self, command: str, *, timeout: float = 90) -> str:
+    def ask(self, command: str, *, timeout: float = 180) -> str:
         """What a command that must succeed prints."""
         code, out = self.run(command, timeout=timeout)
         assert code == 0, f"{command}\n{out}"
@@ -303,7 +303,7 @@ class Guest:
         self.on_disk(f"dump {path} {back}")
         assert back.read_bytes() == data, f"{path} could not be written"
 
-    def wait_off(self, *, timeout: float = 150) -> None:
+    def wait_off(self, *, timeout: float = 300) -> None:
         """Wait until the machine switched itself off or asked to be started anew."""
         assert self._process is not None, "the machine is off"
         try:
@@ -312,7 +312,7 @@ class Guest:
             raise AssertionError(f"the machine did not go off\n{self.console[-3000:]}") from None
         self._release()
 
-    def shut_down(self, *, timeout: float = 90) -> None:
+    def shut_down(self, *, timeout: float = 180) -> None:
         """Switch off as a person would, so that everything is on the disk."""
         self.run("systemctl --no-block poweroff")
         self.wait_off(timeout=timeout)
