@@ -249,6 +249,7 @@ advance() { # HOOK ASKED: bring one hook as far as it goes in this boot
         prove "$1"
     elif ! is_retry "$1" && [ "$(attempts_of "$1")" -ge "$(limit_now "$1")" ]; then
         [ "$status" = failed ] || conclude "$1" failed "broke off (power, crash or stop) and is not tried again"
+        rm -f "$STATE/hooks/$1/later"
         return 0
     elif [ -n "$blocker" ]; then
         set_record "$1" blocker "$blocker"

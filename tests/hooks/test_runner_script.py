@@ -352,6 +352,15 @@ esac
             scratch.reboot(2)
             assert scratch.run("run").returncode == 0
 
+    def test_what_never_passes_is_given_up_after_three_boots(self, scratch):
+        scratch.place([hook("late", 'case $1 in apply) echo x >>/calls/tries; vk_later "held" ;; esac\n')])
+        scratch.run("install")
+        for boot in range(1, 6):
+            scratch.reboot(boot)
+            assert scratch.run("run").returncode == 1
+        assert scratch.read("calls/tries") == "x\n" * 4 * 3
+        assert report_of(scratch)["state"] == "failed"
+
     def test_a_destructive_hook_is_not_tried_again_in_the_same_boot_either(self, scratch):
         script = 'case $1 in apply) echo x >>/calls/tries; vk_later "busy" ;; esac\n'
         scratch.place([hook("wipe", script, destructive=True)])
