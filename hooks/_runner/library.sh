@@ -5,6 +5,8 @@
 #   changed TEXT   something was changed; several are allowed
 #   skipped TEXT   there is nothing to do on this machine; exit 0 after it
 #   failed TEXT    why the hook failed or what differs; exit 1 after it
+#   later TEXT     it failed, but may well succeed in a minute; exit 1 after it
+#   noted TEXT     something worth knowing that is neither; several are allowed
 
 vk_line() { printf '%s %s\n' "$1" "$(printf '%s' "$2" | tr '\n\r\t' '   ')" >>"$VK_RESULT"; }
 
@@ -25,6 +27,19 @@ vk_fail() {
     vk_line failed "$1"
     printf 'failed: %s\n' "$1" >&2
     exit 1
+}
+
+# vk_later TEXT: ends the hook as failed; the runner tries it again in the same boot.
+vk_later() {
+    vk_line later "$1"
+    printf 'failed for now: %s\n' "$1" >&2
+    exit 1
+}
+
+# vk_note TEXT: what people and reports should know, such as which driver is bound.
+vk_note() {
+    vk_line noted "$1"
+    printf 'note: %s\n' "$1"
 }
 
 # vk_drift TEXT: verify found a difference; the hook goes on looking and ends with vk_verdict.
@@ -83,3 +98,95 @@ vk_edit() {
 vk_owe() { : >"$VK_STATE/owed-$1" || vk_fail "$VK_STATE cannot be written"; }
 vk_owes() { [ -e "$VK_STATE/owed-$1" ]; }
 vk_paid() { rm -f -- "$VK_STATE/owed-$1"; }
+
+# --- facts of the fleet file ------------------------------------------------------------------------------
+
+# shellcheck disable=SC2034  # for hooks: while IFS="$VK_TAB" read -r name serial
+VK_TAB=$(printf '\t')
+
+# vk_table TABLE: the whole table. Ends the hook if hook.yaml does not declare it.
+vk_table() {
+    printenv "VK_FACT_$(printf '%s' "$1" | tr '[:lower:]' '[:upper:]')" ||
+        vk_fail "hook.yaml does not say facts: [$1]"
+}
+
+# vk_rows TABLE COLUMN...: these columns of every row, separated by tabs.
+vk_rows() {
+    vk_from=$(vk_table "$1") || exit 1
+    shift
+    printf '%s\n' "$vk_from" | awk -F '\t' -v wanted="$*" '
+        NR == 1 {
+            for (i = 1; i <= NF; i++) at[$i] = i
+            count = split(wanted, column, " ")
+            for (i = 1; i <= count; i++)
+                if (!(column[i] in at)) { print "no column " column[i] >"/dev/stderr"; exit 1 }
+            next
+        }
+        { for (i = 1; i <= count; i++) printf "%s%s", $at[column[i]], i < count ? "\t" : "\n" }'
+}
+
+# vk_fact TABLE KEY COLUMN: that column of the rows whose first column is KEY; fails without such a row.
+vk_fact() {
+    vk_from=$(vk_table "$1") || exit 1
+    printf '%s\n' "$vk_from" | VK_KEY=$2 VK_COLUMN=$3 awk -F '\t' '
+        NR == 1 { for (i = 1; i <= NF; i++) if ($i == ENVIRON["VK_COLUMN"]) at = i; next }
+        at && $1 == ENVIRON["VK_KEY"] { print $at; found = 1 }
+        END { exit !found }'
+}
+
+# --- packages ---------------------------------------------------------------------------------------------
+
+VK_LOCK_WAIT=${VK_LOCK_WAIT:-120} # seconds in all that one script waits for apt's and dpkg's locks
+
+# vk_apt ARGUMENT...: apt-get, which waits for its locks. Ends the hook with vk_later if another program keeps one.
+vk_apt() {
+    while :; do
+        vk_code=0
+        apt-get -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Acquire::Retries=2 \
+            "$@" >"$VK_WORK/apt" 2>&1 || vk_code=$?
+        cat "$VK_WORK/apt"
+        if [ "$vk_code" -eq 0 ]; then return 0; fi
+        grep -Eq '^E: (Could not get lock|Unable to (acquire|lock))' "$VK_WORK/apt" || return "$vk_code"
+        if [ "$VK_LOCK_WAIT" -le 0 ]; then vk_later "$(sed -n 's/^E: //p' "$VK_WORK/apt" | head -n 1)"; fi
+        VK_LOCK_WAIT=$((VK_LOCK_WAIT - 5))
+        sleep 5
+    done
+}
+vk_apt_said() { sed -n 's/^[EW]: //p' "$VK_WORK/apt" | tail -n 3 | paste -s -d ' '; }
+
+vk_is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' -- "$1" 2>/dev/null)" = installed ]; }
+
+# vk_install [OPTION...] PACKAGE...: install what is missing; an OPTION begins with - and goes to apt-get. What an
+# attempt that broke off has left half-configured is configured first.
+vk_install() {
+    vk_options=
+    vk_missing=
+    for vk_word in "$@"; do
+        case $vk_word in
+        -*) vk_options="$vk_options $vk_word" ;;
+        *) vk_is_installed "$vk_word" || vk_missing="$vk_missing $vk_word" ;;
+        esac
+    done
+    [ -n "$vk_missing" ] || return 0
+    if [ -n "$(dpkg --audit)" ]; then
+        dpkg --force-confdef --force-confold --configure -a || vk_later "dpkg cannot finish what broke off before"
+    fi
+    vk_lists=fresh
+    vk_apt -o APT::Update::Error-Mode=any update || vk_lists="not fresh: $(vk_apt_said)"
+    # shellcheck disable=SC2086  # lists of words
+    if ! vk_apt --simulate install $vk_options -- $vk_missing; then
+        [ "$vk_lists" = fresh ] || vk_later "the package lists are $vk_lists"
+        vk_fail "cannot be installed:$vk_missing: $(vk_apt_said)"
+    fi
+    # shellcheck disable=SC2086  # lists of words
+    if ! vk_apt --download-only install $vk_options -- $vk_missing; then
+        if grep -Eq 'No space left|enough free space' "$VK_WORK/apt"; then vk_fail "the disk is full: $(vk_apt_said)"; fi
+        vk_later "cannot be fetched:$vk_missing: $(vk_apt_said)"
+    fi
+    # shellcheck disable=SC2086  # lists of words
+    vk_apt --no-download install $vk_options -- $vk_missing || vk_fail "installation of$vk_missing broke off: $(vk_apt_said)"
+    for vk_word in $vk_missing; do
+        vk_is_installed "$vk_word" || vk_fail "$vk_word is not installed, though apt says so"
+        vk_changed "package $vk_word"
+    done
+}

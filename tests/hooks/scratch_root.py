@@ -83,7 +83,7 @@ class ScratchRoot:
 
     root: Path
     env: dict[str, str] = field(
-        default_factory=lambda: {"PATH": "/usr/sbin:/usr/bin", "VK_NETWORK_WAIT": "0"}
+        default_factory=lambda: {"PATH": "/usr/sbin:/usr/bin", "VK_NETWORK_WAIT": "0", "VK_RETRY_PAUSE": "0"}
     )
 
     def __post_init__(self) -> None:
