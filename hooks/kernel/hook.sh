@@ -46,7 +46,7 @@ offered() { apt-cache madison "$META" | awk -F '|' '{ gsub(/ /, "", $2); print $
 apply_debian() {
     if ! is_offered; then
         vk_apt update || vk_fail "the package lists could not be fetched: $(vk_apt_errors)"
-        is_offered || vk_fail "no repository offers $META $SERIES; offered: $(offered | paste -s -d ' ')"
+        is_offered || vk_fail "no repository offers $META $SERIES, but $(offered | paste -s -d ' ')"
     fi
     newest=$(kernels | tail -n 1)
     if [ -n "$newest" ] && [ "$newest" != "$(printf '%s\n%s\n' "$newest" "$SERIES.99999" | sort -V | head -n 1)" ]; then

@@ -86,7 +86,7 @@ echo "$@" >>/in-target
 
 
 def leaked(root: Scratch) -> None:
-    root.write("target/etc/default/grub", 'A="quiet rdinit=/vtoy/vtoy"\nB=\'rdinit=/vtoy/vtoy ro\'\n')
+    root.write("target/etc/default/grub", "A=\"quiet rdinit=/vtoy/vtoy\"\nB='rdinit=/vtoy/vtoy ro'\n")
     root.write("target/boot/grub/grub.cfg", "linux /vmlinuz ro rdinit=/vtoy/vtoy\n")
 
 

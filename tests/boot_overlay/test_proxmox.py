@@ -287,6 +287,8 @@ def test_a_parameter_that_would_leak_into_the_new_system_is_a_refusal(root: Scra
 def test_a_parameter_that_ventoy_hides_is_no_refusal(root: Scratch):
     root.usual()
     root.write("proc/cmdline", LEAK)
-    hides = "sed 's#rdinit=/vtoy/vtoy##g' /proc/cmdline >/etc/cmdline\nmount --bind /etc/cmdline /proc/cmdline\n"
+    hides = (
+        "sed 's#rdinit=/vtoy/vtoy##g' /proc/cmdline >/etc/cmdline\nmount --bind /etc/cmdline /proc/cmdline\n"
+    )
     root.write("installer/sbin/unconfigured.sh", "#!/bin/bash\n" + hides)
     assert boot(root).names >= HANDED_OVER

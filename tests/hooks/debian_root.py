@@ -92,6 +92,8 @@ class DebianRoot:
         (self.place / "cover" / name).write_text(text)
 
     def reboot(self, number: int) -> None:
+        """Make the next run believe that the machine was started anew."""
+        self.boots = number
         self.cover("proc@sys@kernel@random@boot_id", f"boot-{number}\n")
 
     def stub(self, name: str, body: str = "") -> None:
@@ -106,13 +108,20 @@ class DebianRoot:
 
     def proxmox(self) -> None:
         """Make the root say that it is Proxmox VE 9."""
-        self.stub("dpkg-query", 'for a; do [ "$a" != pve-manager ] || { printf 9.1.2; exit 0; }; done\nexec /usr/bin/dpkg-query "$@"')
+        self.stub(
+            "dpkg-query",
+            'for a; do [ "$a" != pve-manager ] || { printf 9.1.2; exit 0; }; done\nexec /usr/bin/dpkg-query "$@"',
+        )
 
-    def execute(self, *argv: str, net: bool = True, timeout: float = 170) -> subprocess.CompletedProcess[bytes]:
+    def execute(
+        self, *argv: str, net: bool = True, timeout: float = 170
+    ) -> subprocess.CompletedProcess[bytes]:
         unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", *([] if net else ["--net"])]
         command = [*unshare, "sh", "-c", _MOUNTS, "sh", str(self.place), self.lower, *argv]
         env = {"PATH": "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "VK_NETWORK_WAIT": "0"}
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, timeout=timeout)
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, timeout=timeout
+        )
 
     def run(self, hook: RunnerHook, *, net: bool = True, around: str = "") -> dict[str, object]:
         """Install the runner with this one hook and run it; the hook's part of the report.
@@ -176,7 +185,11 @@ class DebianRoot:
             (build / "DEBIAN/control").write_text(
                 f"Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: t <t@example.org>\nDescription: test\n"
             )
-            subprocess.run(["dpkg-deb", "-q", "-b", build, pool / f"{name}_{version}.deb"], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                ["dpkg-deb", "-Znone", "-b", build, pool / f"{name}_{version}.deb"],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
         index = subprocess.run(["dpkg-scanpackages", "-m", "."], cwd=pool, capture_output=True, check=True)
         (pool / "Packages").write_bytes(index.stdout)
         self.write("etc/apt/sources.list", "deb [trusted=yes] file:/srv/repo ./\n")
@@ -188,7 +201,7 @@ def twice(root: DebianRoot, hook: RunnerHook) -> list[str]:
     """Run a hook until it is proven, then again: the second run changes nothing. What the first one changed."""
     first = root.run(hook)
     if first["status"] == "waiting":
-        first = root.go_on(2)
+        first = root.go_on(root.boots + 1)
     assert first["status"] == "changed", root.output
     before = root.tree()
     second = root.run(hook)

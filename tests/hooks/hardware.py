@@ -9,7 +9,14 @@ AMD = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu svm\nmicrocode\
 
 
 def pci(
-    root: DebianRoot, address: str, ids: str, *, kind: str, driver: str = "", group: int | None = None, **files: str
+    root: DebianRoot,
+    address: str,
+    ids: str,
+    *,
+    kind: str,
+    driver: str = "",
+    group: int | None = None,
+    **files: str,
 ) -> None:
     """A PCI device.
 

@@ -18,7 +18,15 @@ from tests.hooks.scratch_root import NODE, shipped, texts
 from tests.support.guest import BOOTS, TOOLS, Guest, base_image, guest
 from ventoy_kit.payload.runner import RunnerHook, render_runner
 
-PACKAGES = ("ifupdown", "iproute2", "ethtool", "netbase", "systemd-timesyncd", "systemd-journal-remote", "perl")
+PACKAGES = (
+    "ifupdown",
+    "iproute2",
+    "ethtool",
+    "netbase",
+    "systemd-timesyncd",
+    "systemd-journal-remote",
+    "perl",
+)
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_tool(*TOOLS), pytest.mark.timeout(BOOTS)]
 
@@ -57,7 +65,12 @@ def test_vfio_nic_and_blackbox(tmp_path: Path) -> None:
     port = peer.getsockname()[1]
     extra = [
         *("-device", "intel-iommu", "-object", "rng-random,filename=/dev/urandom,id=rng"),
-        *("-device", "pcie-root-port,id=slot,chassis=1", "-device", "virtio-rng-pci-non-transitional,rng=rng,bus=slot"),
+        *(
+            "-device",
+            "pcie-root-port,id=port1,chassis=1",
+            "-device",
+            "virtio-rng-pci-non-transitional,rng=rng,bus=port1",
+        ),
         *("-netdev", "user,id=lan", "-device", f"virtio-net-pci,netdev=lan,mac={MAC}"),
         *("-netdev", "user,id=other", "-device", "virtio-net-pci,netdev=other,mac=52:54:00:00:0c:01"),
     ]
@@ -75,13 +88,17 @@ def test_vfio_nic_and_blackbox(tmp_path: Path) -> None:
         )
         vm.run("sh /root/first-boot run", timeout=400)
         vm.wait_off()
-        words = re.findall(r"_DEFAULT ([^\"]*)\"", vm.on_disk("cat /etc/default/grub.d/ventoy-kit-vfio.cfg"))[0]
+        words = re.findall(r"_DEFAULT ([^\"]*)\"", vm.on_disk("cat /etc/default/grub.d/ventoy-kit-vfio.cfg"))[
+            0
+        ]
         assert words == "intel_iommu=on iommu=pt"
         vm.boot(parameters=words, timeout=300)
         vm.run("systemctl start --wait ventoy-kit-first-boot.service", timeout=200)
         results = report(vm)
         log = vm.ask("cat /var/log/ventoy-kit/*.log")
-        assert {n: r["status"] for n, r in results.items()} == dict.fromkeys(("vfio", "nic", "blackbox"), "changed"), (
+        assert {n: r["status"] for n, r in results.items()} == dict.fromkeys(
+            ("vfio", "nic", "blackbox"), "changed"
+        ), (
             results,
             log,
         )

@@ -98,9 +98,10 @@ def test_what_dpkg_left_half_done_is_finished_first(trixie: DebianRoot) -> None:
     assert code == 0, said
 
 
-@pytest.mark.parametrize("name", ["$(id)", "a b", "demo;id", "-o", "--purge", "", "Demo", "a\nb", "x" * 65536])
+@pytest.mark.parametrize(
+    "name", ["$(id)", "a b", "demo;id", "-o", "--purge", "", "Demo", "a\nb", "x" * 65536]
+)
 def test_what_is_no_package_name_does_not_travel(name: str) -> None:
     for parameter in ("install", "remove"):
         _, report = check_params(shipped("packages").spec, {parameter: [name]}, ())
         assert report.has_errors
-

@@ -44,11 +44,21 @@ def machine(root: DebianRoot, *, bound: bool = True, cpu: str = INTEL) -> Debian
     root.stub("proxmox-boot-tool", "exit 1")
     root.write("srv/empty", "")
     root.cover("proc@cpuinfo", cpu)
-    root.cover("proc@cmdline", "root=/dev/sda2 ro quiet intel_iommu=on iommu=pt initcall_blacklist=sysfb_init\n")
+    root.cover(
+        "proc@cmdline", "root=/dev/sda2 ro quiet intel_iommu=on iommu=pt initcall_blacklist=sysfb_init\n"
+    )
     root.write("boot/grub/grub.cfg", "linux /vmlinuz\n")
     root.write(f"sys/firmware/acpi/tables/{'DMAR' if cpu == INTEL else 'IVRS'}", "table")
     pci(root, "0000:00:01.0", "8086:a70d", kind="060400", driver="pcieport", group=14)
-    pci(root, GPU, "10de:27b0", kind="030000", driver="vfio-pci" if bound else "nouveau", group=14, boot_vga="1")
+    pci(
+        root,
+        GPU,
+        "10de:27b0",
+        kind="030000",
+        driver="vfio-pci" if bound else "nouveau",
+        group=14,
+        boot_vga="1",
+    )
     pci(root, AUDIO, "10de:22bc", kind="040300", driver="vfio-pci" if bound else "snd_hda_intel", group=14)
     pci(root, "0000:00:1f.6", "8086:15e3", kind="020000", driver="e1000e", group=9)
     return root
@@ -105,13 +115,17 @@ def test_amd_and_no_boot_display(trixie: DebianRoot) -> None:
     machine(trixie, cpu=AMD)
     trixie.write(f"sys/bus/pci/devices/{GPU}/boot_vga", "0\n")
     twice(trixie, shipped("vfio", devices=["10de:27b0"]))
-    assert trixie.read("etc/default/grub.d/ventoy-kit-vfio.cfg").splitlines()[1].endswith('_DEFAULT iommu=pt"')
+    assert (
+        trixie.read("etc/default/grub.d/ventoy-kit-vfio.cfg").splitlines()[1].endswith('_DEFAULT iommu=pt"')
+    )
 
 
 STATUS = "System currently booted with uefi\nA1B2-C3D4 is configured with: {} (versions: 6.17.2-1-pve, 7.0.1-1-pve)"
 
 
-@pytest.mark.parametrize(("said", "loaders"), [("uefi", {"cmdline"}), ("grub", {"grub"}), ("uefi, grub", {"cmdline", "grub"})])
+@pytest.mark.parametrize(
+    ("said", "loaders"), [("uefi", {"cmdline"}), ("grub", {"grub"}), ("uefi, grub", {"cmdline", "grub"})]
+)
 def test_the_loader_is_asked_of_proxmox(trixie: DebianRoot, said: str, loaders: set[str]) -> None:
     machine(trixie)
     trixie.proxmox()
@@ -137,7 +151,9 @@ def test_the_resource_mapping_keeps_the_entries_of_other_nodes(trixie: DebianRoo
     hook = shipped("vfio", devices=["10de:27b0"], mapping="gpu")
     twice(trixie, hook)
     assert sorted(trixie.read("srv/mapping").strip().split(",")) == ENTRY.format("falcon").split(",")
-    trixie.write("srv/mapping", ENTRY.format("corvette") + "\n" + ENTRY.format("falcon").replace("=14", "=3") + "\n")
+    trixie.write(
+        "srv/mapping", ENTRY.format("corvette") + "\n" + ENTRY.format("falcon").replace("=14", "=3") + "\n"
+    )
     code, said = trixie.verify()
     assert code == 1
     assert "the resource mapping gpu lacks these devices" in said
@@ -186,7 +202,9 @@ def test_an_initramfs_that_failed_is_made_by_the_next_attempt(trixie: DebianRoot
     assert trixie.go_on(3)["status"] == "changed"
 
 
-@pytest.mark.parametrize("value", ["10DE:27b0", "$(id)", "01:00\n02:00", "*", "10de:27b0;id", "", "-x", "01:00.8", "x" * 65536])
+@pytest.mark.parametrize(
+    "value", ["10DE:27b0", "$(id)", "01:00\n02:00", "*", "10de:27b0;id", "", "-x", "01:00.8", "x" * 65536]
+)
 def test_what_is_no_device_does_not_travel(value: str) -> None:
     _, report = check_params(SPEC, {"devices": [value]}, ())
     assert report.has_errors

@@ -206,7 +206,9 @@ class Guest:
         names = [n for n in self.on_disk("ls -p /boot").split("/") if n.startswith(prefix)]
         assert names, f"the disk holds no /boot/{prefix}*"
         out = self.folder / prefix.rstrip("-")
-        newest = max(names, key=lambda n: [int(d) if d.isdigit() else 0 for d in n.replace("-", ".").split(".")])
+        newest = max(
+            names, key=lambda n: [int(d) if d.isdigit() else 0 for d in n.replace("-", ".").split(".")]
+        )
         self.on_disk(f"dump /boot/{newest} {out}")
         return out
 
