@@ -107,28 +107,30 @@ vk_apt() {
     done
 }
 # The errors of the last vk_apt, as one line.
-vk_apt_errors() { grep -E '^(E|Err):' "$VK_WORK/apt" | head -n 4 | cut -c 1-200 | paste -s -d ';' | sed 's/;/; /g'; }
+vk_apt_said() { grep -E '^(E|Err):' "$VK_WORK/apt" | head -n 4 | cut -c 1-200 | paste -s -d ';' | sed 's/;/; /g'; }
 
 # vk_is_installed NAME
 # shellcheck disable=SC2016  # dpkg-query expands it
 vk_is_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' -- "$1" 2>/dev/null | cut -c 1-2)" = ii ]; }
 
-# vk_install PACKAGE...: install what is missing, without recommended packages unless VK_RECOMMENDS=yes. The lists
+# vk_install [OPTION...] PACKAGE...: install what is missing; an OPTION begins with - and goes to apt-get. The lists
 # are fetched anew first; when that fails the old ones may do. What a broken-off dpkg left is finished first.
 vk_install() {
+    vk_options=
     vk_missing=
-    for vk_package in "$@"; do
-        vk_is_installed "$vk_package" || vk_missing="$vk_missing $vk_package"
+    for vk_word in "$@"; do
+        case $vk_word in
+        -*) vk_options="$vk_options $vk_word" ;;
+        *) vk_is_installed "$vk_word" || vk_missing="$vk_missing $vk_word" ;;
+        esac
     done
     [ -n "$vk_missing" ] || return 0
     if [ -n "$(dpkg --audit)" ]; then dpkg --configure -a || vk_fail "dpkg was interrupted earlier and cannot go on"; fi
     vk_stale=
-    vk_apt update || vk_stale="the package lists could not be fetched: $(vk_apt_errors); "
-    vk_with=--no-install-recommends
-    [ "${VK_RECOMMENDS:-no}" = no ] || vk_with=--install-recommends
-    # shellcheck disable=SC2086  # a list of names
-    vk_apt install "$vk_with" -- $vk_missing ||
-        vk_fail "${vk_stale}apt could not install$vk_missing: $(vk_apt_errors)"
+    vk_apt update || vk_stale="the package lists could not be fetched: $(vk_apt_said); "
+    # shellcheck disable=SC2086  # lists of words
+    vk_apt install $vk_options -- $vk_missing ||
+        vk_fail "${vk_stale}apt could not install$vk_missing: $(vk_apt_said)"
     vk_changed "installed$vk_missing"
 }
 

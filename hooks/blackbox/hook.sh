@@ -46,7 +46,7 @@ SyncIntervalSec=30s
 TEXT
     [ -d /var/log/journal ] || { mkdir -p /var/log/journal && vk_changed /var/log/journal; }
     if [ -n "$VK_PARAM_JOURNAL_PEER" ]; then
-        vk_install systemd-journal-remote
+        vk_install --no-install-recommends systemd-journal-remote
         printf '# Written by ventoy-kit (hook blackbox).\n[Upload]\nURL=%s\n' "$VK_PARAM_JOURNAL_PEER" | vk_put "$UPLOAD" 644
         # A peer that is down for an hour must not end the sending for ever.
         printf '# Written by ventoy-kit (hook blackbox).\n[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\nRestartSec=15\n' |
@@ -190,7 +190,7 @@ receive() {
         fi
         return 0
     fi
-    vk_install systemd-journal-remote
+    vk_install --no-install-recommends systemd-journal-remote
     # Plain HTTP: the unit of the package wants certificates, which no stick carries.
     printf '# Written by ventoy-kit (hook blackbox).\n[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-journal-remote --listen-http=-3 --output=/var/log/journal/remote/\n' |
         vk_put "$REMOTE_UNIT" 644

@@ -20,9 +20,9 @@ of_series() { kernels | grep -E "^$(printf '%s' "$SERIES" | sed 's/\./\\./')\\.|
 
 apply_proxmox() {
     if [ "$VK_PARAM_HEADERS" = true ]; then
-        vk_install "proxmox-kernel-$SERIES" "proxmox-headers-$SERIES"
+        vk_install --no-install-recommends "proxmox-kernel-$SERIES" "proxmox-headers-$SERIES"
     else
-        vk_install "proxmox-kernel-$SERIES"
+        vk_install --no-install-recommends "proxmox-kernel-$SERIES"
     fi
     newest=$(of_series)
     [ -n "$newest" ] || vk_fail "proxmox-kernel-$SERIES is installed, but /boot holds no kernel $SERIES"
@@ -45,7 +45,7 @@ offered() { apt-cache madison "$META" | awk -F '|' '{ gsub(/ /, "", $2); print $
 
 apply_debian() {
     if ! is_offered; then
-        vk_apt update || vk_fail "the package lists could not be fetched: $(vk_apt_errors)"
+        vk_apt update || vk_fail "the package lists could not be fetched: $(vk_apt_said)"
         is_offered || vk_fail "no repository offers $META $SERIES, but $(offered | paste -s -d ' ')"
     fi
     newest=$(kernels | tail -n 1)
@@ -66,7 +66,7 @@ TEXT
         "$SERIES".*) ;;
         *)
             # Named without a version: the preference chooses.
-            vk_apt install --no-install-recommends -- "$package" || vk_fail "apt could not install $package: $(vk_apt_errors)"
+            vk_apt install --no-install-recommends -- "$package" || vk_fail "apt could not install $package: $(vk_apt_said)"
             vk_changed "installed $package $(installed_version "$package")"
             ;;
         esac

@@ -24,7 +24,7 @@ stale() {
 apply() {
     [ -n "$PACKAGE" ] || vk_skip "no microcode packages exist for this processor"
     if grep -qw hypervisor /proc/cpuinfo; then vk_skip "a virtual machine; its host loads the microcode"; fi
-    vk_install "$PACKAGE"
+    vk_install --no-install-recommends "$PACKAGE"
     # Its own installation makes the initramfs anew; that may have broken off.
     if [ -n "$(stale)" ]; then vk_owe initramfs; fi
     vk_settle_boot

@@ -56,12 +56,12 @@ vendor_driver() {
     kernel=$(uname -r)
     if [ ! -e "/lib/modules/$kernel/build/Makefile" ]; then
         case $kernel in
-        *-pve) vk_install "proxmox-headers-$kernel" ;;
-        *) vk_install "linux-headers-$kernel" ;;
+        *-pve) vk_install --no-install-recommends "proxmox-headers-$kernel" ;;
+        *) vk_install --no-install-recommends "linux-headers-$kernel" ;;
         esac
         [ -e "/lib/modules/$kernel/build/Makefile" ] || vk_fail "no headers for the running kernel $kernel"
     fi
-    vk_install "$module-dkms"
+    vk_install --no-install-recommends "$module-dkms"
     if ! has_module "$module"; then
         dkms autoinstall -k "$kernel" || true # what a broken-off installation left
         has_module "$module" || vk_fail "$module could not be built for $kernel; see /var/lib/dkms/$module"
@@ -76,7 +76,7 @@ kernel_driver() {
     vk_early_gone "$MODPROBE"
     # Removed with its configuration: what r8168-dkms leaves in modprobe.d keeps r8169 away.
     if [ -n "$module" ] && dpkg-query -W "$module-dkms" >/dev/null 2>&1; then
-        vk_apt purge -- "$module-dkms" || vk_fail "apt could not remove $module-dkms: $(vk_apt_errors)"
+        vk_apt purge -- "$module-dkms" || vk_fail "apt could not remove $module-dkms: $(vk_apt_said)"
         vk_owe initramfs
         vk_changed "removed $module-dkms"
     fi
@@ -84,7 +84,7 @@ kernel_driver() {
     case $(pci_id):$VK_FAMILY in 10ec:*:debian)
         if ! vk_is_installed firmware-realtek; then
             vk_owe initramfs
-            vk_install firmware-realtek
+            vk_install --no-install-recommends firmware-realtek
         fi
         ;;
     esac
@@ -191,7 +191,7 @@ settings() {
 }
 
 apply() {
-    command -v ethtool >/dev/null || vk_install ethtool
+    command -v ethtool >/dev/null || vk_install --no-install-recommends ethtool
     NOW=$(card "$MAC") || vk_fail "this machine has no network card $MAC; is it plugged in?"
     if [ "$VK_PARAM_DRIVER" = vendor ]; then vendor_driver; else kernel_driver; fi
     pin_names

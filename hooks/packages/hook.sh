@@ -21,7 +21,7 @@ remove() {
         sort -u | paste -s -d ' ')
     [ -z "$also" ] || vk_fail "removing$present would also remove: $also; list them too if that is meant"
     # shellcheck disable=SC2086  # a list of names
-    vk_apt purge -- $present || vk_fail "apt could not remove$present: $(vk_apt_errors)"
+    vk_apt purge -- $present || vk_fail "apt could not remove$present: $(vk_apt_said)"
     vk_changed "removed$present"
 }
 
@@ -29,10 +29,10 @@ apply() {
     for package in $(words "$VK_PARAM_INSTALL"); do
         case " $(words "$VK_PARAM_REMOVE") " in *" $package "*) vk_fail "$package is to be installed and to be removed" ;; esac
     done
-    # shellcheck disable=SC2034  # read by vk_install
-    [ "$VK_PARAM_RECOMMENDS" = false ] || VK_RECOMMENDS=yes
+    option=--no-install-recommends
+    [ "$VK_PARAM_RECOMMENDS" = false ] || option=--install-recommends
     # shellcheck disable=SC2046  # a list of names
-    vk_install $(words "$VK_PARAM_INSTALL")
+    vk_install "$option" $(words "$VK_PARAM_INSTALL")
     remove
 }
 

@@ -28,7 +28,7 @@ put_if_other() {
 }
 
 apply_chrony() {
-    vk_install chrony # conflicts with systemd-timesyncd's package, which goes
+    vk_install --no-install-recommends chrony # conflicts with systemd-timesyncd's package, which goes
     [ -f "$CHRONY" ] || vk_fail "$CHRONY is missing; purge and install chrony"
     grep -q '^sourcedir /etc/chrony/sources.d' "$CHRONY" || vk_fail "$CHRONY does not read /etc/chrony/sources.d"
     how=mute
@@ -48,7 +48,7 @@ apply_chrony() {
 }
 
 apply_timesyncd() {
-    vk_install systemd-timesyncd # conflicts with chrony's package, which goes
+    vk_install --no-install-recommends systemd-timesyncd # conflicts with chrony's package, which goes
     if [ -n "$VK_PARAM_SERVERS" ]; then
         printf '[Time]\nNTP=\nNTP=%s\nFallbackNTP=\n' "$(servers | paste -s -d ' ')" | put_if_other "$TIMESYNCD"
     elif [ -e "$TIMESYNCD" ]; then

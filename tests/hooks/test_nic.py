@@ -60,7 +60,7 @@ def machine(
     pci(root, "0000:00:1f.6", "8086:15e3", kind="020000", driver="e1000e")
     nic(root, name, MAC, "0000:03:00.0", speed="2500")
     nic(root, "eno1", OTHER, "0000:00:1f.6")
-    root.write(f"sys/class/net/vmbr0/address", f"{MAC}\n")
+    root.write("sys/class/net/vmbr0/address", f"{MAC}\n")
     return root
 
 
