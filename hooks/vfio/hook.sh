@@ -56,7 +56,8 @@ needs_address() {
         address=${path##*/}
         if grep -qxF "$address" "$VK_WORK/functions"; then
             driver=$(name_of "$address" driver)
-            case $driver in '' | vfio-pci) ;; *) [ -e "$PCI/$address/driver/module" ] || return 0 ;; esac
+            # Drivers inside the kernel have a folder in /sys/module too; only modules have an initstate.
+            case $driver in '' | vfio-pci) ;; *) [ -e "$PCI/$address/driver/module/initstate" ] || return 0 ;; esac
         else
             case ",$IDS," in *",$(id_of "$address"),"*) return 0 ;; esac
         fi

@@ -59,7 +59,7 @@ def bind(root: DebianRoot, address: str, driver: str) -> None:
     if driver:
         folder = root.upper / f"sys/bus/pci/drivers/{driver}"
         folder.mkdir(parents=True, exist_ok=True)
-        (root.upper / f"sys/module/{driver}").mkdir(parents=True, exist_ok=True)
+        root.write(f"sys/module/{driver}/initstate", "live\n")
         if not (folder / "module").is_symlink():
             (folder / "module").symlink_to(f"../../../../module/{driver}")
         place.symlink_to(f"../../drivers/{driver}")

@@ -111,6 +111,14 @@ def test_a_second_card_of_the_kind_keeps_its_driver(trixie: DebianRoot) -> None:
     assert trixie.execute("sh", "-n", f"/{SCRIPT}").returncode == 0
 
 
+def test_a_driver_inside_the_kernel_is_forestalled_by_address(trixie: DebianRoot) -> None:
+    machine(trixie, bound=False)
+    (trixie.upper / "sys/module/snd_hda_intel/initstate").unlink()
+    assert trixie.run(shipped("vfio", devices=["10de:27b0"]))["status"] == "waiting"
+    assert "ids=" not in trixie.read(CONF)
+    assert "take 0000:01:00.1 0x10de 0x22bc\n" in trixie.read(SCRIPT)
+
+
 def test_amd_and_no_boot_display(trixie: DebianRoot) -> None:
     machine(trixie, cpu=AMD)
     trixie.write(f"sys/bus/pci/devices/{GPU}/boot_vga", "0\n")
