@@ -99,6 +99,9 @@ vk_owe() { : >"$VK_STATE/owed-$1" || vk_fail "$VK_STATE cannot be written"; }
 vk_owes() { [ -e "$VK_STATE/owed-$1" ]; }
 vk_paid() { rm -f -- "$VK_STATE/owed-$1"; }
 
+# Whether systemd runs here: in an installer's chroot nothing can be started, and files are read at the boot.
+vk_booted() { [ -d /run/systemd/system ]; }
+
 # --- facts of the fleet file ------------------------------------------------------------------------------
 
 # shellcheck disable=SC2034  # for hooks: while IFS="$VK_TAB" read -r name serial
@@ -143,7 +146,7 @@ vk_apt() {
     while :; do
         vk_code=0
         apt-get -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Acquire::Retries=2 \
-            "$@" >"$VK_WORK/apt" 2>&1 || vk_code=$?
+            -o Dpkg::Use-Pty=0 "$@" >"$VK_WORK/apt" 2>&1 || vk_code=$?
         cat "$VK_WORK/apt"
         if [ "$vk_code" -eq 0 ]; then return 0; fi
         grep -Eq '^E: (Could not get lock|Unable to (acquire|lock))' "$VK_WORK/apt" || return "$vk_code"
@@ -184,9 +187,131 @@ vk_install() {
         vk_later "cannot be fetched:$vk_missing: $(vk_apt_said)"
     fi
     # shellcheck disable=SC2086  # lists of words
-    vk_apt --no-download install $vk_options -- $vk_missing || vk_fail "installation of$vk_missing broke off: $(vk_apt_said)"
+    vk_apt install $vk_options -- $vk_missing || vk_fail "installation of$vk_missing broke off: $(vk_apt_said)"
     for vk_word in $vk_missing; do
         vk_is_installed "$vk_word" || vk_fail "$vk_word is not installed, though apt says so"
         vk_changed "package $vk_word"
     done
+}
+
+# --- boot ----------------------------------------------------------------------------------------------------
+
+# vk_loaders: the boot loaders in use, one a line: grub, systemd-boot. proxmox-boot-tool keeps the ids of its EFI
+# partitions in a file and says of each what it is configured with. Whether settings files exist tells nothing:
+# on ZFS the Proxmox installer writes those of both loaders.
+vk_loaders() {
+    if [ -s /etc/kernel/proxmox-boot-uuids ]; then
+        proxmox-boot-tool status 2>/dev/null | sed -n 's/.* is configured with: \([^(]*\).*/\1/p' | tr -s ', ' '\n' |
+            sed -n -e 's/^uefi$/systemd-boot/p' -e 's/^grub$/grub/p' | sort -u
+    elif [ -f /boot/grub/grub.cfg ]; then
+        echo grub
+    elif command -v bootctl >/dev/null && bootctl is-installed --quiet; then
+        echo systemd-boot
+    fi
+}
+
+# vk_refresh_loader: make the loader in use read its settings.
+vk_refresh_loader() {
+    if [ -s /etc/kernel/proxmox-boot-uuids ]; then
+        proxmox-boot-tool refresh
+    elif [ -f /boot/grub/grub.cfg ]; then
+        update-grub
+    elif command -v bootctl >/dev/null && bootctl is-installed --quiet; then
+        for vk_image in /boot/vmlinuz-*; do
+            kernel-install add "${vk_image#/boot/vmlinuz-}" "$vk_image" || return 1
+        done
+    else
+        vk_fail "no boot loader known to ventoy-kit is in use"
+    fi
+}
+
+vk_add_words() { # WORDS: reads a kernel command line, adds what is missing; it is one line
+    awk -v words="$1" '
+        NR > 1 { next }
+        {
+            count = split(words, word, " ")
+            for (i = 1; i <= count; i++) if (!index(" " $0 " ", " " word[i] " ")) $0 = $0 " " word[i]
+            sub(/^ +/, "")
+            print
+        }'
+}
+
+# vk_boot_words NAME WORDS: have the installed system start with these kernel parameters, by the loader in use.
+# NAME names the drop-in file. Words that somebody else added stay; empty WORDS remove the drop-in. Whoever calls
+# it ends with vk_settle_boot.
+vk_boot_words() {
+    vk_found=$(vk_loaders)
+    [ -n "$vk_found" ] || [ -z "$2" ] || vk_fail "the boot loader in use was not recognised; set these by hand: $2"
+    case $vk_found in *systemd-boot*)
+        [ -f /etc/kernel/cmdline ] || [ -z "$2" ] || vk_fail "/etc/kernel/cmdline is missing; write the command line of this system there"
+        if [ -n "$2" ] && [ "$(vk_add_words "$2" </etc/kernel/cmdline)" != "$(cat /etc/kernel/cmdline)" ]; then
+            vk_owe loader
+            vk_edit /etc/kernel/cmdline vk_add_words "$2"
+        fi
+        ;;
+    esac
+    vk_drop=/etc/default/grub.d/ventoy-kit-$1.cfg
+    case $vk_found in *grub*)
+        if [ -z "$2" ]; then
+            [ ! -f "$vk_drop" ] || { vk_owe loader && rm -f "$vk_drop" && vk_changed "$vk_drop removed"; }
+            return 0
+        fi
+        # shellcheck disable=SC2016  # grub-mkconfig expands it
+        printf '# Written by ventoy-kit (hook %s).\nGRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT %s"\n' "$1" "$2" \
+            >"$VK_WORK/words"
+        if ! cmp -s "$VK_WORK/words" "$vk_drop"; then
+            vk_owe loader
+            vk_put "$vk_drop" 644 <"$VK_WORK/words"
+        fi
+        ;;
+    esac
+}
+
+# vk_early FILE MODE: like vk_put, for a file that the initramfs takes in.
+vk_early() {
+    cat >"$VK_WORK/early"
+    if cmp -s "$VK_WORK/early" "$1"; then return 0; fi
+    vk_owe initramfs
+    vk_put "$1" "$2" <"$VK_WORK/early"
+}
+vk_early_gone() { # FILE
+    [ -e "$1" ] || return 0
+    vk_owe initramfs
+    rm -f -- "$1" || vk_fail "$1 cannot be removed"
+    vk_changed "$1 removed"
+}
+
+# vk_settle_boot: do what vk_boot_words and vk_early made necessary. On Proxmox VE update-initramfs refreshes the
+# loader too, but only where proxmox-boot-tool is used.
+vk_settle_boot() {
+    if vk_owes initramfs; then
+        update-initramfs -u -k all || vk_fail "the initramfs could not be made: is there room in /boot?"
+        vk_paid initramfs
+        vk_changed "initramfs"
+    fi
+    if vk_owes loader; then
+        vk_refresh_loader || vk_fail "the boot loader could not be refreshed"
+        vk_paid loader
+        vk_changed "boot loader refreshed"
+    fi
+}
+
+# vk_check_boot WORDS: verify that nothing is owed and that this kernel was started with WORDS.
+vk_check_boot() {
+    if vk_owes initramfs; then vk_drift "the initramfs was not made anew"; fi
+    if vk_owes loader; then vk_drift "the boot loader was not refreshed"; fi
+    for vk_word in $1; do
+        tr ' ' '\n' </proc/cmdline | grep -qxF -e "$vk_word" || vk_drift "this boot's command line lacks $vk_word"
+    done
+}
+
+# vk_unit NAME: read units anew, have NAME started at each boot, and (re)start it now if systemd runs.
+vk_unit() {
+    if [ "$(systemctl is-enabled "$1" 2>/dev/null)" != enabled ]; then
+        systemctl enable "$1" || vk_fail "$1 could not be enabled"
+        vk_changed "$1 enabled"
+    fi
+    vk_booted || return 0
+    systemctl daemon-reload
+    systemctl restart "$1" || vk_fail "$1 could not be started: $(systemctl status --no-pager -n 3 "$1" 2>&1 | tail -n 3)"
 }

@@ -44,7 +44,7 @@ def texts() -> RunnerTexts:
     )
 
 
-def shipped(name: str, **params: object) -> RunnerHook:
+def shipped(name: str, /, **params: object) -> RunnerHook:
     """A hook of the kit with checked parameters."""
     folder = HOOKS / name
     spec, report = parse_hook(name, {p.name: p.read_text() for p in folder.iterdir()})
