@@ -26,12 +26,13 @@ ALLOWED: dict[str, set[str]] = {
     "images": {"report", "ports"},
     "hardware": {"report"},
     "blueprint": {"report", "fleet"},
+    "cluster": {"report", "fleet"},
     "plan": {"report", "blueprint", *FACTS},
     "payload": {"report", "blueprint", "plan", *FACTS},
     "stick": {"report", "ports"},
     "gather": {"report", "errors", "ports", *FACTS},
     "edge": {*BOTTOM, "ports"},
-    "app": {*BOTTOM, "ports", *FACTS, "blueprint", "plan", "payload", "stick", "gather", "edge"},
+    "app": {*BOTTOM, "ports", *FACTS, "blueprint", "cluster", "plan", "payload", "stick", "gather", "edge"},
     "cli": {*BOTTOM, "app"},
     "__main__": {"cli"},
 }
@@ -244,7 +245,7 @@ def test_the_edge_does_not_print(path):
 
 @pytest.mark.parametrize("path", modules(), ids=label)
 def test_no_random_and_no_clock_decides_what_is_rendered(path):
-    if part(path) in {"fleet", "images", "hardware", "blueprint", "plan", "payload", "stick"}:
+    if part(path) in {"fleet", "images", "hardware", "blueprint", "cluster", "plan", "payload", "stick"}:
         names = {name.split(".")[0] for name, _ in imports(path)}
         assert not names & {"random", "secrets", "platform", "locale", "getpass"}
         calls = [n.func for n in ast.walk(parsed(path)) if isinstance(n, ast.Call)]

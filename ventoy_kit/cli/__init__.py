@@ -16,6 +16,7 @@ COMMANDS = {
     "build": "Render answers, tickets, boot overlay and menus into build/.",
     "check": "Check the fleet file, its images and data folders.",
     "checklist": "Print what to compare, set and press at each machine.",
+    "cluster": "Bring the Proxmox VE cluster to what the fleet file says.",
     "demo": "Do the main job on a built-in example, without root or stick.",
     "disarm": "Make an armed stick a toolbox again.",
     "doctor": "Say which programs and rights are missing, and what for.",
@@ -32,6 +33,7 @@ COMMANDS = {
 
 MODULES = {
     "bios": "bios_commands",
+    "cluster": "cluster_commands",
     "disarm": "arm_commands",
     "reimage": "arm_commands",
     "what-if": "plan_commands",

@@ -99,6 +99,19 @@ class Console:
         typed: str = click.prompt(harmless(question), default="", show_default=False, err=True)
         return typed.strip()
 
+    def ask_secret(self, question: str) -> str | None:
+        """Ask for a password that is not shown; None when nobody can be asked."""
+        if self.as_json or not sys.stdin.isatty():
+            return None
+        typed: str = click.prompt(
+            harmless(question), hide_input=True, default="", show_default=False, err=True
+        )
+        return typed
+
+    def read_secret(self) -> str | None:
+        """The first line of standard input, None if there is none."""
+        return sys.stdin.readline().rstrip("\r\n") or None
+
     def blocks(self, blocks: Sequence[Block]) -> None:
         """Print blocks for people."""
         for block in blocks:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import sys
+import time
 from datetime import UTC, datetime
 from importlib import metadata
 from importlib.util import find_spec
@@ -27,6 +28,11 @@ class OsEnvironment:
 def utc_now() -> datetime:
     """The clock."""
     return datetime.now(UTC)
+
+
+def pause(seconds: float) -> None:
+    """Wait."""
+    time.sleep(seconds)
 
 
 def is_linux() -> bool:
