@@ -86,6 +86,7 @@ elif args[0] == "create":
     options = dict(args[i + 1].split("=") for i in range(1, at) if args[i] == "-O")
     devices = [disk(a) for a in args[at + 1:] if a.startswith("/")]
     if state.get("create_fails"): fail("cannot create '%s': no such device" % args[at])
+    for dev in devices: open("/sys/block/%s/%s1/partition" % (dev, dev), "w").write("1\n")
     state["pools"].append({"name": args[at], "id": 77, "disks": devices, "imported": True, "state": "ONLINE",
                            "host": "mine", "properties": options})
     save()
@@ -166,7 +167,9 @@ class ZfsMachine:
         self.scratch.write("calls/zfs.json", json.dumps(value))
 
     def has_pool(self, name: str, *disks: str, **more: Any) -> None:
-        """A pool of an earlier life on these disks."""
+        """A pool of an earlier life on these disks, each with a partition for it."""
+        for disk in disks:
+            self.scratch.write(f"sys/block/{disk}/{disk}1/partition", "1\n")
         pool = {
             "name": name,
             "id": 42,
