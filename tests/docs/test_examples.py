@@ -28,6 +28,8 @@ NOT_RUN = {
         "needs root and the network",
         "needs root and loop devices",
         "needs a stick",
+        "needs the nodes",
+        "needs the nodes",
     ],
     "docs/tutorial.md": [
         "needs the network",

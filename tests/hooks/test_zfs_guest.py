@@ -83,7 +83,8 @@ def disks(folder: Path) -> list[str]:
             with file.open("wb") as new:
                 new.truncate(256 << 20)
         words += ["-drive", f"file={file},if=none,id=d{number},format=raw,cache=unsafe"]
-        words += ["-device", f"virtio-blk-pci,drive=d{number},serial=D{number}"]
+        # Behind the machine's own disk, which stays /dev/vda.
+        words += ["-device", f"virtio-blk-pci,drive=d{number},serial=D{number},addr={0x10 + number:#x}"]
     return words
 
 

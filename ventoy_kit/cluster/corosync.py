@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _LINK = re.compile(r"(?:ring|link)([0-7])_addr")
-_SETTING = re.compile(r"\s*([a-z_]+)\s*:\s*(.*?)\s*")
+_SETTING = re.compile(r"\s*([a-z0-9_]+)\s*:\s*(.*?)\s*")
 
 DEFAULT_TOKEN = 3000
 """Corosync's own `token` in milliseconds, where the file says nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from ventoy_kit.edge.node_probe import _SSH, _SSH_FAILED, _ssh_hint
+from ventoy_kit.edge.node_probe import _SSH, _SSH_FAILED
 from ventoy_kit.errors import MachineError
 from ventoy_kit.ports import FedProcess
 
@@ -35,5 +35,18 @@ def run_on(
     code, out, err = process.run(argv, timeout=timeout, input=text)
     if code == _SSH_FAILED:
         said = next((line.strip() for line in reversed(err.splitlines()) if line.strip()), "no reason given")
-        raise NoConnectionError(f"no SSH connection to {destination}: {said}", _ssh_hint(err, destination))
+        raise NoConnectionError(f"no SSH connection to {destination}: {said}", _hint(err, destination))
     return code, out, err
+
+
+def _hint(err: str, destination: str) -> str:
+    if "host key" in err.lower():
+        return (
+            f"Log in once with `ssh {destination}`, compare the host key, and accept it; a node that was installed "
+            "anew has a new one."
+        )
+    if "Permission denied" in err:
+        return (
+            "Put your public key into root's authorized_keys on the node, and load your key into ssh-agent."
+        )
+    return f"Try `ssh {destination}` by hand."
