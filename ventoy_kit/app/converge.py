@@ -198,6 +198,10 @@ def _shows_not(plan: ClusterPlan, step: Step) -> bool:
 def _do(look: _Look, step: Step, seen: Mapping[str, Seen], password: str | None) -> Finding | None:
     """Do one step; None, or why it failed."""
     node = step.via if isinstance(step, Remove | SetTimers) else step.node
+    if isinstance(step, Join) and not step.fingerprint:
+        message = f"{describe(step)}: {step.via} does not say the fingerprint of its certificate"
+        remedy = f"Run `pvesh get /cluster/config/join` on {step.via}."
+        return codes.STEP_FAILED.finding(message, remedy)
     command, text = _command(look.wanted, step, seen, password)
     try:
         code, out, err = run_on(
