@@ -145,6 +145,7 @@ def test_a_mirror_outlives_a_new_installation_file_by_file(tmp_path: Path) -> No
         digests = vm.ask("cd /tank && find . -type f -exec sha256sum {} + | sort", timeout=300)
         assert digests.count("\n") == 42
         vm.kill()  # nothing is exported: the pool still belongs to this host id
+    machines._checked("mkfs.ext4", "-q", "-F", str(tmp_path / "d3.img"))
     with guest(tmp_path / "second", base, extra=extra, memory=1024) as vm:
         prepare(vm, "bbbb0002")
         code, result = run(vm, "apply")
@@ -154,7 +155,6 @@ def test_a_mirror_outlives_a_new_installation_file_by_file(tmp_path: Path) -> No
         assert vm.ask("readlink /tank/link").strip() == "file-1"
         assert run(vm, "apply") == (0, [])
         assert run(vm, "verify") == (0, [])
-        vm.ask("mkfs.ext4 -q -F /dev/disk/by-id/virtio-D3 && udevadm settle")
         code, result = run(vm, "apply", "tank\traid1\nvault\traid0")
         assert code == 1
         assert "pool vault: three (/dev/" in result[-1]
