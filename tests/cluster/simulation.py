@@ -107,6 +107,10 @@ class Simulation:
         out += "".join(f"  {key}: {value}\n" for key, value in sorted(self.timers.items()))
         return out + "  version: 2\n}\n\n"
 
+    def at(self, address: str) -> str:
+        """The node at an address."""
+        return next(n for n, node in self.nodes.items() if node.address == address)
+
     def id(self, name: str) -> int:
         return self.ids.setdefault(name, 1 + max(self.ids.values(), default=0))
 
@@ -231,7 +235,7 @@ class Simulation:
             return 1, "", "Check if node may join a cluster failed!"
         if options.get("--fingerprint") != FINGERPRINT or options.get("--link0") != node.address:
             return 1, "", "fingerprint or link"
-        via = next(n for n, other in self.nodes.items() if other.address == command[2])
+        via = self.at(command[2])
         conf, mode, node.fail = self.nodes[via].conf, node.fail, ""
         if (
             mode == "refused"
