@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from tests.support.guest import Guest, guest
 
+from tests.conftest import PATH
 from tests.hooks.scratch_root import HOOKS
 from tests.support import guest as machines
 
@@ -48,7 +49,7 @@ def _make(place: Path) -> None:
             ],
             check=True,
             capture_output=True,
-            env={**os.environ, "PATH": machines.PATH},
+            env={**os.environ, "PATH": PATH},
         )
         for command in (BUILD, f"cp -a /lib/modules/*/updates /root/; {UNUSED}", _KEEP):
             subprocess.run(
