@@ -46,6 +46,7 @@ RULE_GROUPS = {
     "D": "Disks",
     "A": "Installation",
     "C": "Cluster",
+    "O": "Bringing a cluster together",
     "F": "Fault domains, capacity, quorum",
     "H": "Hooks",
     "P": "BIOS profiles",

@@ -24,6 +24,7 @@ NOT_RUN = {
     "docs/write-a-hook.md": ["writes to /etc"],
     "docs/how-to.md": [
         "needs the node",
+        "needs the node",
         "needs the extra",
         "needs the node",
         "needs the network",
@@ -32,6 +33,8 @@ NOT_RUN = {
         "needs root and loop devices",
         "needs a stick",
         "needs a stick",
+        "needs the nodes",
+        "needs the nodes",
     ],
     "docs/tutorial.md": [
         "needs the network",
