@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs in the Debian installer as `d-i preseed/late_command string /ventoy-kit/debian-late.sh`, when the system lies
-# in /target: root's SSH keys, the first-boot runner, and the overlay's log go there.
+# in /target: root's SSH keys, the first-boot runner, and the overlay's log go there, and Ventoy's kernel parameter leaves it.
 #
 # A failure is not hidden: the installer shows "Failed to run preseeded command" with this script's exit code, since
 # a node without its keys or hooks is not what the fleet file says.
@@ -90,6 +90,23 @@ give_runner() {
     rm -f "${TARGET}${FIRST_BOOT}"
 }
 
+# clean_parameters: in grub2 mode Ventoy starts the kernel with rdinit=/vtoy/vtoy, which the installer copies into the
+# new system; that one would look for an initramfs program that it does not have, and not boot at all.
+clean_parameters() {
+    leak='rdinit=/vtoy/[^[:blank:]"'\'']*'
+    leaked=0
+    for file in "${TARGET}"/etc/default/grub "${TARGET}"/etc/default/grub.d/*.cfg "${TARGET}/etc/kernel/cmdline"; do
+        if ! { [ -f "${file}" ] && grep -q -e "${leak}" "${file}"; }; then continue; fi
+        leaked=1
+        sed -i -e "s#[[:blank:]]*${leak}##g" "${file}" || return 1
+        vk_log "a parameter of Ventoy was taken out of ${file}"
+    done
+    if [ -f "${TARGET}/boot/grub/grub.cfg" ] && grep -q -e "${leak}" "${TARGET}/boot/grub/grub.cfg"; then leaked=1; fi
+    [ "${leaked}" = 1 ] || return 0
+    in-target update-grub || return 1
+    ! grep -q -e "${leak}" "${TARGET}/boot/grub/grub.cfg"
+}
+
 # keep_log: for whoever wonders later what was decided at boot.
 keep_log() {
     [ -s "${VK}/log" ] || return 0
@@ -111,6 +128,7 @@ lost() {
 give_keys || lost 'the SSH keys'
 give_users || lost 'an account'
 mirror_esp || lost 'the second EFI partition'
+clean_parameters || lost 'a clean kernel command line'
 give_runner || lost 'the first-boot runner'
 keep_log || lost 'the log'
 exit "${failed}"

@@ -278,6 +278,15 @@ check_mounts() {
     done
 }
 
+# check_leak: an installer that sees Ventoy's kernel parameter copies it into the new system, which then cannot boot.
+# Ventoy hides it by a line in the installer's first program; without that line nothing is handed over.
+check_leak() {
+    if ! grep -qE '(^|[[:blank:]])rdinit=/vtoy/' /proc/cmdline; then return 0; fi
+    first=/mnt/.installer-mp/sbin/unconfigured.sh
+    if grep -qF 'rdinit=/vtoy/' "${first}" && grep -qE 'mount.*/proc/cmdline' "${first}"; then return 0; fi
+    vk_fail VK-B48 'The command line holds rdinit=/vtoy/vtoy.'
+}
+
 # write_layer: the files of the hand-over, on the tmpfs. The answer holds the root password's hash.
 write_layer() {
     node="${VK}/nodes/${VK_NODE}"
@@ -359,6 +368,7 @@ vk_judge_arming
 [ "${VK_ARMING}" != over ] || leave
 vk_resolve_disks "${VK_NODE}" || refuse
 check_mounts || refuse
+check_leak || refuse
 plan=$(vk_plan_text "${VK_NODE}")
 say ''
 say "${plan}"

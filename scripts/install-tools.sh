@@ -6,7 +6,7 @@ set -eu
 tools='busybox:busybox-static shellcheck:shellcheck xorriso:xorriso grub-mkrescue:grub-common mformat:mtools strace:strace fincore:util-linux-extra
 mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse mkfs.fat:dosfstools sfdisk:fdisk sgdisk:gdisk partx:util-linux
 qemu-system-x86_64:qemu-system-x86 setpriv:util-linux gpgv:gpgv sqv:sqv curl:curl
-nginx:nginx-light cpio:cpio mkfs.ext4:e2fsprogs
+nginx:nginx-light cpio:cpio mkfs.ext4:e2fsprogs debootstrap:debootstrap
 chromium:chromium pdftotext:poppler-utils'
 PATH=$PATH:/usr/sbin:/sbin
 

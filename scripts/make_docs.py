@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import posixpath
 import sys
 import types
@@ -19,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticUndefined
 
+from ventoy_kit.app.hooks import type_of
 from ventoy_kit.app.rulebook import RULES
 from ventoy_kit.blueprint.model import Blueprint
 from ventoy_kit.cli import COMMANDS, cli
@@ -44,6 +46,7 @@ RULE_GROUPS = {
     "D": "Disks",
     "A": "Installation",
     "C": "Cluster",
+    "O": "Bringing a cluster together",
     "F": "Fault domains, capacity, quorum",
     "H": "Hooks",
     "P": "BIOS profiles",
@@ -159,23 +162,41 @@ def hooks_page() -> str:
         NOTICE,
         "# Hooks that come with the kit",
         "",
-        "A hook runs on the node after its first boot. How to write one: [hooks/README.md](../../hooks/README.md).",
-        "`ventoy-kit hooks list` shows these and your own.",
+        "A hook runs on the node after its first boot. How to write one: [a tutorial](../write-a-hook.md), and",
+        "[hooks/README.md](../../hooks/README.md) with everything that a hook may say and use. `ventoy-kit hooks list` shows",
+        "these and your own in the order in which they run, `ventoy-kit hooks verify` asks nodes whether they still are as",
+        "their hooks made them.",
         "",
+        "| hook | phase | what it does |",
+        "|---|---|---|",
     ]
-    for spec in shipped_hooks():
-        lines += [f"## {spec.name}", "", f"{spec.summary}.", "", spec.description.strip(), ""]
-        systems = ", ".join(f"{name} {' and '.join(majors)}" for name, majors in sorted(spec.systems.items()))
-        more = f"Reboot needed: {'yes' if spec.needs_reboot else 'no'}."
-        lines += [f"- Systems: {systems}.", f"- Order: {spec.order}. {more}", f"- Verified: {spec.verifies}"]
-        lines += [f"- More: [README](../../hooks/{spec.name}/README.md).", ""]
-        if not spec.parameters:
-            lines += ["It has no parameters.", ""]
-            continue
-        lines += ["| parameter | type | default | meaning |", "|---|---|---|---|"]
-        lines += [parameter_row(name, param) for name, param in spec.parameters.items()]
-        lines.append("")
+    specs = sorted(shipped_hooks(), key=lambda spec: (spec.order, spec.name))
+    lines += [f"| [{s.name}](hooks/{s.name}.md) | {s.phase} | {cell(s.summary)} |" for s in specs]
     return "\n".join(lines)
+
+
+def hook_page(spec: HookSpec) -> str:
+    lines = [NOTICE, f"# {spec.name}", "", f"{spec.summary}.", "", spec.description.strip(), ""]
+    systems = ", ".join(f"{name} {' and '.join(majors)}" for name, majors in sorted(spec.systems.items()))
+    facts = {
+        "Systems": systems,
+        "Phase": f"{spec.phase} ({spec.order})",
+        "After": ", ".join(spec.after),
+        "Requires": ", ".join(spec.requires),
+        "Reads of the fleet file": ", ".join(f"`{table}`" for table in spec.facts),
+        "Needs a reboot after a change": "yes" if spec.needs_reboot else "no",
+        "Needs the network": "yes" if spec.needs_network else "no",
+        "Destructive": "yes, so it is tried on one boot only" if spec.destructive else "",
+        "Time limit": f"{spec.timeout} s",
+        "Verified": spec.verifies,
+        "More": f"[README](../../../hooks/{spec.name}/README.md)",
+    }
+    lines += [f"- {title}: {text.rstrip('.')}." for title, text in facts.items() if text]
+    lines += ["", "## Parameters", ""]
+    if not spec.parameters:
+        return "\n".join([*lines, "It has none."])
+    lines += ["| parameter | type | default | meaning |", "|---|---|---|---|"]
+    return "\n".join([*lines, *(parameter_row(name, param) for name, param in spec.parameters.items())])
 
 
 def shipped_hooks() -> Iterator[HookSpec]:
@@ -188,7 +209,7 @@ def shipped_hooks() -> Iterator[HookSpec]:
 
 
 def parameter_row(name: str, param: ParamSpec) -> str:
-    kind = " or ".join(f"`{c}`" for c in param.choices) if param.choices else param.type
+    kind = " or ".join(f"`{c}`" for c in param.choices) if param.choices else type_of(param)
     default = "required" if param.required else shown(param.default)
     return f"| `{name}` | {kind} | {default} | {cell(param.description)} |"
 
@@ -465,6 +486,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "hooks.md": hooks_page,
     "bios-profiles.md": bios_page,
     "../images/blueprint.svg": blueprint_picture,
+    **{f"hooks/{spec.name}.md": functools.partial(hook_page, spec) for spec in shipped_hooks()},
 }
 
 
@@ -480,7 +502,8 @@ def stale_pages() -> dict[str, str]:
                     old.splitlines(keepends=True), new.splitlines(keepends=True), name, "from the code", n=1
                 )
             )
-    return stale
+    gone = {f"hooks/{file.name}" for file in (FOLDER / "hooks").glob("*.md")} - set(PAGES)
+    return stale | dict.fromkeys(gone, "there is no such hook any more: remove the page")
 
 
 def finished(make: Callable[[], str]) -> str:

@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "answers": {"report", "hardware"},
     "blueprint": {"report", "fleet"},
     "sheets": {"report", "fleet", "blueprint"},
+    "cluster": {"report", "fleet"},
     "plan": {"report", "blueprint", *FACTS},
     "payload": {"report", "blueprint", "sheets", "plan", "answers", *FACTS},
     "stick": {"report", "ports"},
@@ -38,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
         "ports",
         *FACTS,
         "blueprint",
+        "cluster",
         "answers",
         "sheets",
         "plan",
@@ -261,7 +263,17 @@ def test_the_edge_does_not_print(path):
 
 @pytest.mark.parametrize("path", modules(), ids=label)
 def test_no_random_and_no_clock_decides_what_is_rendered(path):
-    if part(path) in {"fleet", "images", "hardware", "blueprint", "sheets", "plan", "payload", "stick"}:
+    if part(path) in {
+        "fleet",
+        "images",
+        "hardware",
+        "blueprint",
+        "cluster",
+        "sheets",
+        "plan",
+        "payload",
+        "stick",
+    }:
         names = {name.split(".")[0] for name, _ in imports(path)}
         assert not names & {"random", "secrets", "platform", "locale", "getpass"}
         calls = [n.func for n in ast.walk(parsed(path)) if isinstance(n, ast.Call)]

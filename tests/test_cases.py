@@ -161,9 +161,12 @@ ELSEWHERE = {
     "VK-H05": "tests/fleet/test_hooks.py",
     "VK-H06": "tests/fleet/test_hooks.py",
     "VK-H07": "tests/fleet/test_hooks.py",
+    "VK-H08": "tests/fleet/test_hook_facts.py",
     "VK-H12": "tests/fleet/test_hooks.py",
     "VK-H13": "tests/fleet/test_hooks.py",
     "VK-H15": "tests/fleet/test_hooks.py",
+    "VK-H16": "tests/fleet/test_hook_facts.py",
+    "VK-H17": "tests/fleet/test_hook_facts.py",
     "VK-W05": "tests/payload/test_runner.py: the limit; tests/payload/test_refusals.py: the finding",
     "VK-W06": "tests/payload/test_refusals.py: no name that the schema allows reaches it",
 }

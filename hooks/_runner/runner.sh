@@ -5,7 +5,7 @@
 # before the last line, so a truncated file does nothing. It needs what every Debian has: dash, coreutils,
 # util-linux (flock), awk, sed, diffutils (cmp), dpkg-query, iconv, systemctl.
 #
-# Verbs: install | fully-up | run [HOOK...] | status | verify [HOOK...]
+# Verbs: install | fully-up | run [HOOK...] | status | verify [HOOK...] | probe
 set -eu
 umask 077
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -18,10 +18,14 @@ LOGS=/var/log/ventoy-kit
 UNIT=ventoy-kit-first-boot.service
 UNIT_FILE=/etc/systemd/system/$UNIT
 MOTD=/etc/motd.d/ventoy-kit
+BROKEN=/run/motd.d/ventoy-kit-stopped   # shown at login too; a full disk does not hinder it
 LOCK=/run/ventoy-kit.lock
 ATTEMPTS=3     # boots on which a hook is tried; a destructive one is tried once
 REBOOTS=3      # reboots that the runner may ask for, per generation
 NETWORK_WAIT=${VK_NETWORK_WAIT:-120}   # seconds in all that one run waits for a default route
+RETRIES=3      # more tries in one boot of what may succeed in a minute
+RETRY_PAUSE=${VK_RETRY_PAUSE:-60}      # seconds before each
+RETRYING=no
 
 say() { printf '%s\n' "$*"; }
 die() {
@@ -130,8 +134,7 @@ lock() {
 # beyond the time limit. Parameters come from a file of quoted assignments into an otherwise fixed environment.
 call() {
     rm -rf "$WORK/hook"
-    mkdir "$WORK/hook"
-    : >"$WORK/result"
+    { mkdir "$WORK/hook" && : >"$WORK/result"; } || return 125
     code=0
     (
         umask 022
@@ -144,12 +147,15 @@ call() {
             VK_WORK="$WORK/hook" \
             /bin/sh -c '. "$1"; shift; exec "$@"' sh "$CODE/hooks/$1/parameters" "$CODE/hooks/$1/hook.sh" "$2"
     ) </dev/null >>"$3" 2>&1 9>&- || code=$?
+    # A hook that says it failed has failed, though it may have forgotten to end so.
+    if [ "$code" -eq 0 ] && [ -n "$(result_lines failed)$(result_lines later)" ]; then code=1; fi
     return "$code"
 }
 result_lines() { sed -n "s/^$1 //p" "$WORK/result"; }
 why() { # VERB CODE -> the hook's own reason, else what the code means
-    reasons=$(result_lines failed | paste -s -d ';' | sed 's/;/; /g')
+    reasons=$({ result_lines failed && result_lines later; } | paste -s -d ';' | sed 's/;/; /g')
     case $2 in
+    125) say "$1 could not be started or recorded; is the disk full?" ;;
     124 | 137) say "$1 took longer than $HOOK_TIMEOUT s" ;;
     126 | 127) say "$1 could not be started or lacks a program (code $2)" ;;
     *) say "${reasons:-$1 ended with code $2}" ;;
@@ -162,7 +168,7 @@ logged() { # HOOK VERB: run it with its output in the log file, then in the jour
     outcome=0
     call "$1" "$2" "$log" || outcome=$?
     tail -n "+$((before + 2))" "$log" | tail -n 200 | sed "s/^/$1| /"
-    result_lines changed >>"$STATE/hooks/$1/changes"
+    { result_lines changed >>"$STATE/hooks/$1/changes" && result_lines noted >>"$STATE/hooks/$1/notes"; } || outcome=125
     return "$outcome"
 }
 prove() { # HOOK: verify it and stamp it
@@ -184,12 +190,16 @@ blocker_of() { # a hook of this node that must come first and has neither succee
         fi
     done
 }
+# Whether this is another try in the same boot of a hook that failed for a reason that may pass.
+is_retry() { [ "$RETRYING" = yes ] && [ "$(record "$1" status)" = failed ] && [ -n "$(record "$1" later)" ]; }
 # Attempts are counted on disk before anything runs: a hook that takes the machine down is counted too.
 attempt() {
-    set_record "$1" attempts $(($(attempts_of "$1") + 1))
+    is_retry "$1" || set_record "$1" attempts $(($(attempts_of "$1") + 1))
     set_record "$1" status running
+    rm -f "$STATE/hooks/$1/later" "$STATE/hooks/$1/notes"
     settle_disk
     if [ "$HOOK_NETWORK" = yes ] && ! await_network; then
+        set_record "$1" later yes
         conclude "$1" failed "no default route; the hook needs the network"
         return 0
     fi
@@ -201,6 +211,7 @@ attempt() {
     logged "$1" apply || code=$?
     skip=$(result_lines skipped | head -n 1)
     if [ "$code" -ne 0 ]; then
+        if [ "$HOOK_DESTRUCTIVE" = no ] && [ -n "$(result_lines later)" ]; then set_record "$1" later yes; fi
         conclude "$1" failed "$(why apply "$code")"
     elif [ -n "$skip" ]; then
         conclude "$1" skipped "$skip"
@@ -227,6 +238,8 @@ advance() { # HOOK ASKED: bring one hook as far as it goes in this boot
         return 0
         ;;
     waiting) [ "$(record "$1" boot)" != "$(boot_id)" ] || return 0 ;;
+    blocked) [ "$(record "$1" blocker)" != "$(blocker_of)" ] || return 0 ;;
+    failed) [ "$RETRYING" = no ] || is_retry "$1" || return 0 ;;
     esac
     started=$(uptime_now)
     blocker=$(blocker_of)
@@ -234,8 +247,9 @@ advance() { # HOOK ASKED: bring one hook as far as it goes in this boot
         conclude "$1" skipped "not made for $FAMILY $RELEASE"
     elif [ "$status" = waiting ]; then
         prove "$1"
-    elif [ "$(attempts_of "$1")" -ge "$(limit_now "$1")" ]; then
+    elif ! is_retry "$1" && [ "$(attempts_of "$1")" -ge "$(limit_now "$1")" ]; then
         [ "$status" = failed ] || conclude "$1" failed "broke off (power, crash or stop) and is not tried again"
+        rm -f "$STATE/hooks/$1/later"
         return 0
     elif [ -n "$blocker" ]; then
         set_record "$1" blocker "$blocker"
@@ -254,6 +268,15 @@ json_string() { # standard input, any bytes, as one JSON string
     { iconv -c -f UTF-8 -t UTF-8 2>/dev/null || true; } | tr '\000-\011\013-\037\177' ' ' |
         sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }'
     printf '"'
+}
+json_items() { # standard input, one item a line, as the inside of a JSON list
+    awk '!seen[$0]++' | {
+        inner=
+        while IFS= read -r item; do
+            printf '%s%s' "$inner" "$(printf '%s' "$item" | json_string)"
+            inner=', '
+        done
+    }
 }
 shown_status() { # the words of the report: changed unchanged failed skipped waiting pending running
     hook_facts "$1"
@@ -287,13 +310,9 @@ report_text() {
         took=$(record "$each" seconds)
         printf '"attempts": %s, "seconds": %s, ' "$(attempts_of "$each")" "${took:-0}"
         printf '"reason": %s, "changes": [' "$(record "$each" reason | json_string)"
-        record "$each" changes | awk '!seen[$0]++' | {
-            inner=
-            while IFS= read -r change; do
-                printf '%s%s' "$inner" "$(printf '%s' "$change" | json_string)"
-                inner=', '
-            done
-        }
+        record "$each" changes | json_items
+        printf '], "notes": ['
+        record "$each" notes | json_items
         printf ']}'
         comma=,
     done
@@ -370,12 +389,30 @@ restart_machine() { # returns only when the budget is spent
     mv -f "$STATE/reboots@$VK_GENERATION.new" "$STATE/reboots@$VK_GENERATION"
     write_reports
     settle_disk
+    UNDER_WAY=
     say "reboot $((budget + 1)) of at most $REBOOTS"
     systemctl reboot || die "the reboot was refused; reboot by hand to go on"
     exit 0
 }
+# What failed for a reason that may pass is tried again in this boot, and what waits for it.
+retry_some() { # HOOK...
+    for round in $(seq "$RETRIES"); do
+        again=
+        for one in "$@"; do
+            if [ "$(record "$one" status)" = failed ] && [ -n "$(record "$one" later)" ]; then again="$again $one"; fi
+        done
+        [ -n "$again" ] || return 0
+        write_reports
+        say "ventoy-kit: again in $RETRY_PAUSE s, $round of $RETRIES:$again"
+        sleep "$RETRY_PAUSE"
+        RETRYING=yes
+        for one in "$@"; do advance "$one" no; done
+        RETRYING=no
+    done
+}
 do_run() { # [HOOK...]: named hooks run again, whatever their stamps say
     lock
+    UNDER_WAY=yes
     mkdir -p "$STATE/hooks" "$STATE/done" "$LOGS"
     system_of
     asked=yes
@@ -383,6 +420,7 @@ do_run() { # [HOOK...]: named hooks run again, whatever their stamps say
     [ $# -gt 0 ] || { asked=no && set -- $VK_HOOKS; }
     check_names "$@"
     for one in "$@"; do advance "$one" "$asked"; done
+    retry_some "$@"
     reboot_wanted=no
     for one in $VK_HOOKS; do [ "$(record "$one" status)" != waiting ] || reboot_wanted=yes; done
     if [ "$reboot_wanted" = yes ] && [ "$asked" = no ]; then restart_machine; fi
@@ -394,6 +432,8 @@ do_run() { # [HOOK...]: named hooks run again, whatever their stamps say
     else
         systemctl disable "$UNIT"
     fi
+    UNDER_WAY=
+    rm -f "$BROKEN"
     say "ventoy-kit: $verdict; $STATE/report.json"
     for one in $VK_HOOKS; do case $(shown_status "$one") in failed) exit 1 ;; esac; done
     [ "$verdict" != failed ]
@@ -427,19 +467,72 @@ do_verify() { # [HOOK...]: changes nothing, says for each hook whether the machi
     return "$drifted"
 }
 
+# What the kit's `hooks verify` asks a node, with a script that it sends: verify by that script's parameters, whatever
+# is installed here. Writes nothing but its own temporary folder. Lines: VK1 WORD HOOK TEXT, the last one VK1 end.
+do_probe() {
+    if [ -e "$LOCK" ]; then
+        exec 9<"$LOCK"
+        flock -n 9 || die "the runner is at work on this machine; wait for it: journalctl -f -u $UNIT"
+    fi
+    system_of
+    CODE=$WORK/code
+    mkdir "$CODE"
+    put_files "$CODE"
+    for one in $VK_HOOKS; do
+        hook_facts "$one"
+        probe "$one" | plain_lines
+        if [ -e "$(stamp_of "$one")" ]; then
+            say "VK1 stamp $one this"
+        else
+            for stamp in "$STATE/done/$one@"*; do [ ! -e "$stamp" ] || say "VK1 stamp $one other"; done
+        fi
+    done
+    say "VK1 end"
+}
+plain_lines() { tr '\000-\011\013-\037\177' ' '; }
+probe() {
+    if ! is_supported; then
+        say "VK1 skipped $1 not made for $FAMILY $RELEASE"
+    elif [ "$(record "$1" status)" = skipped ] && [ "$(record "$1" digest)" = "$HOOK_DIGEST" ]; then
+        say "VK1 skipped $1 $(record "$1" reason)"
+    else
+        code=0
+        call "$1" verify "$WORK/output" || code=$?
+        case $code in
+        0) say "VK1 ok $1" ;;
+        124 | 125 | 126 | 127 | 137) say "VK1 unknown $1 $(why verify "$code")" ;;
+        *) say "VK1 drift $1 $(why verify "$code")" ;;
+        esac
+        result_lines noted | sed "s/^/VK1 noted $1 /"
+    fi
+}
+
+# What is told when the runner itself could not go on: the report may be what could not be written.
+leave() { # CODE
+    rm -rf "$WORK"
+    [ -n "$UNDER_WAY" ] || return 0
+    mkdir -p "${BROKEN%/*}"
+    printf 'ventoy-kit: the first-boot hooks of this node broke off (code %s) and go on at the next boot. Is a disk full?\n  Details: journalctl -u %s\n' \
+        "$1" "${UNIT%.service}" >"$BROKEN"
+    chmod 0644 "$BROKEN"
+}
+
 main() {
     [ "$(id -u)" -eq 0 ] || die "must be run by root"
     verb=${1:-}
     [ $# -eq 0 ] || shift
-    WORK=$(mktemp -d /tmp/ventoy-kit.XXXXXX)
-    trap 'rm -rf "$WORK"' EXIT
+    UNDER_WAY=
+    WORK=$(mktemp -d /tmp/ventoy-kit.XXXXXX) || WORK=$(mktemp -d /run/ventoy-kit.XXXXXX)
+    trap 'leave $?' EXIT
+    trap 'exit 143' HUP INT TERM
     case $verb in
     install) do_install ;;
     fully-up) do_fully_up ;;
     run) do_run "$@" ;;
     status) summary_text ;;
     verify) do_verify "$@" ;;
-    *) die "usage: $0 install | fully-up | run [HOOK...] | status | verify [HOOK...]" ;;
+    probe) do_probe ;;
+    *) die "usage: $0 install | fully-up | run [HOOK...] | status | verify [HOOK...] | probe" ;;
     esac
 }
 

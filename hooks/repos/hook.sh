@@ -125,6 +125,12 @@ verify() {
             if grep -q ' pve-no-subscription$' "$VK_WORK/targets"; then vk_drift "pve-no-subscription is enabled"; fi
         fi
     fi
+    # A key that is missing makes apt refuse the repository, and with it every later installation.
+    # shellcheck disable=SC2016  # apt expands it
+    apt-get indextargets --no-release-info --format '$(SIGNED_BY)' 'Created-By: Packages' | sort -u >"$VK_WORK/keyrings"
+    while IFS= read -r keyring; do
+        case $keyring in /*) [ -s "$keyring" ] || vk_drift "the keyring $keyring is missing" ;; esac
+    done <"$VK_WORK/keyrings"
     for word in $(words); do
         grep -q " $word\$" "$VK_WORK/targets" || vk_drift "component $word of Debian is not enabled"
     done

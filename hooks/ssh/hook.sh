@@ -40,6 +40,16 @@ add_keys() {
 # Debian makes /run/sshd with the service; the check needs it too.
 sshd_says() { { [ -d /run/sshd ] || mkdir -m 0755 /run/sshd; } && sshd "$@"; }
 
+settings() { # as lines of sshd_config
+    printf '%s\n' 'PermitRootLogin prohibit-password' "PasswordAuthentication $PASSWORDS" \
+        "KbdInteractiveAuthentication $PASSWORDS"
+    # Forwarding stays: Proxmox VE moves guests through it.
+    [ "$VK_PARAM_HARDENING" = false ] ||
+        printf '%s\n' 'PermitEmptyPasswords no' 'X11Forwarding no' 'MaxAuthTries 4' 'LoginGraceTime 30'
+}
+
+drop_in() { echo '# Written by ventoy-kit (hook ssh).' && settings; }
+
 restore() {
     if [ -f "$VK_WORK/before" ]; then cat "$VK_WORK/before" >"$DROP_IN"; else rm -f "$DROP_IN"; fi
 }
@@ -47,12 +57,7 @@ restore() {
 set_sshd() {
     [ ! -f "$DROP_IN" ] || cp -p "$DROP_IN" "$VK_WORK/before"
     vk_owe reload
-    vk_put "$DROP_IN" 644 <<TEXT
-# Written by ventoy-kit (hook ssh).
-PermitRootLogin prohibit-password
-PasswordAuthentication $PASSWORDS
-KbdInteractiveAuthentication $PASSWORDS
-TEXT
+    drop_in | vk_put "$DROP_IN" 644
     if ! sshd_says -t; then
         restore
         vk_paid reload
@@ -70,21 +75,18 @@ apply() {
     if [ "$PASSWORDS" = no ] && ! has_any_key; then
         vk_fail "$VK_PARAM_USER has no key; passwords stay on so that somebody can log in"
     fi
-    if [ "$(effective)" != "$(intended)" ] || [ ! -f "$DROP_IN" ]; then set_sshd; fi
+    if [ "$(effective)" != "$(intended)" ] || ! drop_in | cmp -s - "$DROP_IN"; then set_sshd; fi
     vk_owes reload || return 0
     reload || vk_fail "sshd could not be reloaded"
     vk_paid reload
 }
 
-# The values in effect; sshd -T says without-password for prohibit-password.
+# The values in effect; sshd -T says without-password for prohibit-password, and seconds without a unit.
 effective() {
-    sshd_says -T | sed 's/without-password/prohibit-password/' |
-        grep -E '^(permitrootlogin|passwordauthentication|kbdinteractiveauthentication) ' | sort
+    keys=$(settings | cut -d ' ' -f 1 | tr '[:upper:]\n' '[:lower:]|' | sed 's/|$//')
+    sshd_says -T | sed 's/without-password/prohibit-password/' | grep -E "^($keys) " | sort
 }
-intended() {
-    printf '%s\n' "kbdinteractiveauthentication $PASSWORDS" "passwordauthentication $PASSWORDS" \
-        'permitrootlogin prohibit-password'
-}
+intended() { settings | while read -r key value; do printf '%s %s\n' "$(printf '%s' "$key" | tr '[:upper:]' '[:lower:]')" "$value"; done | sort; }
 
 verify() {
     wanted_keys >"$VK_WORK/wanted"

@@ -77,3 +77,30 @@ def test_a_runner_that_fails_is_a_failure_and_the_keys_are_there(root: Scratch):
     assert late(root) == 1
     assert root.read("target/root/.ssh/authorized_keys") == KEYS
     assert "first-boot runner" in root.read("ventoy-kit/log")
+
+
+UPDATE_GRUB = """#!/bin/sh
+[ "$1" != update-grub ] || sed -i 's# rdinit=/vtoy/vtoy##' /target/boot/grub/grub.cfg
+echo "$@" >>/in-target
+"""
+
+
+def leaked(root: Scratch) -> None:
+    root.write("target/etc/default/grub", "A=\"quiet rdinit=/vtoy/vtoy\"\nB='rdinit=/vtoy/vtoy ro'\n")
+    root.write("target/boot/grub/grub.cfg", "linux /vmlinuz ro rdinit=/vtoy/vtoy\n")
+
+
+def test_ventoys_kernel_parameter_does_not_reach_the_first_boot(root: Scratch):
+    leaked(root)
+    root.write("bin/in-target", UPDATE_GRUB, 0o755)
+    assert late(root) == 0
+    assert root.read("target/etc/default/grub") == "A=\"quiet\"\nB=' ro'\n"
+    assert root.read("target/boot/grub/grub.cfg") == "linux /vmlinuz ro\n"
+    assert root.read("in-target").splitlines()[0] == "update-grub"
+
+
+def test_a_kernel_parameter_that_stays_is_a_failure(root: Scratch):
+    leaked(root)
+    assert late(root) == 1
+    assert "a clean kernel command line of falcon did not get into the system" in root.read("ventoy-kit/log")
+    assert root.read("target/root/.ssh/authorized_keys") == KEYS

@@ -269,3 +269,26 @@ def test_identity_and_disks_refuse_before_the_question(root: Scratch):
     assert result.nothing_handed_over
     assert "(VK-B10)" in result.screen
     assert "Type the node's name" not in result.screen
+
+
+LEAK = "BOOT_IMAGE=/boot/linux26 ro rdinit=/vtoy/vtoy quiet proxmox-start-auto-installer\n"
+
+
+def test_a_parameter_that_would_leak_into_the_new_system_is_a_refusal(root: Scratch):
+    root.usual()
+    root.write("proc/cmdline", LEAK)
+    root.write("installer/sbin/unconfigured.sh", "#!/bin/bash\nmount -n -t proc proc /proc\n")
+    result = boot(root)
+    assert result.nothing_handed_over
+    assert "(VK-B48)" in result.screen
+    assert "normal mode" in result.screen
+
+
+def test_a_parameter_that_ventoy_hides_is_no_refusal(root: Scratch):
+    root.usual()
+    root.write("proc/cmdline", LEAK)
+    hides = (
+        "sed 's#rdinit=/vtoy/vtoy##g' /proc/cmdline >/etc/cmdline\nmount --bind /etc/cmdline /proc/cmdline\n"
+    )
+    root.write("installer/sbin/unconfigured.sh", "#!/bin/bash\n" + hides)
+    assert boot(root).names >= HANDED_OVER

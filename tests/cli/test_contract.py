@@ -9,6 +9,7 @@ import click
 import pytest
 
 from tests.app.workspaces import ISO, Cli, command, environment, separate
+from tests.cluster.simulation import SimNode, Simulation
 from ventoy_kit import __version__
 from ventoy_kit.cli import COMMANDS, run
 from ventoy_kit.cli import cli as group
@@ -17,6 +18,8 @@ from ventoy_kit.errors import StorageError
 
 ANSWER = Path(__file__).parents[1] / "answers" / "cases" / "ext4-by-serial" / "answer.toml"
 FINDING = {"rule", "severity", "message", "remedy", "file", "line", "column", "path"}
+
+ALLIANCE = Path(__file__).parents[2] / "examples" / "alliance" / "fleet.yaml"
 
 # One call that succeeds for every command; `{stick}` is an empty folder.
 CALLS = {
@@ -34,6 +37,7 @@ CALLS = {
     "build": ["build"],
     "check": ["check"],
     "checklist": ["checklist"],
+    "cluster converge": ["cluster", "converge", "--dry-run", "-f", str(ALLIANCE)],
     "demo": ["demo", "{stick}/demo"],
     "disarm": ["disarm", "{stick}"],
     "doctor": ["doctor"],
@@ -42,6 +46,13 @@ CALLS = {
     "hardware scan": ["hardware", "scan", "here", "--local"],
     "hardware show": ["hardware", "show", str(Path(__file__).parent / "hardware.json")],
     "hooks list": ["hooks", "list"],
+    "hooks show": ["hooks", "show", "ssh"],
+    "hooks verify": [
+        "hooks",
+        "verify",
+        "-f",
+        str(Path(__file__).parents[1] / "cases" / "base.yaml"),
+    ],  # without hooks
     "image inspect": ["image", "inspect", ISO],
     "image list": ["image", "list"],
     "image verify": ["image", "verify"],
@@ -67,10 +78,13 @@ REFUSED = {
     "build": ["build", "-f", "absent.yaml"],
     "check": ["check", "-f", "absent.yaml"],
     "checklist": ["checklist", "nobody"],
+    "cluster converge": ["cluster", "converge"],
     "demo": ["demo", "."],
     "fetch": ["fetch", "nobody"],
     "hardware scan": ["hardware", "scan", "nobody"],
     "hardware show": ["hardware", "show", "nobody"],
+    "hooks show": ["hooks", "show", "nothing"],
+    "hooks verify": ["hooks", "verify", "nobody"],
     "image inspect": ["image", "inspect", "fleet.yaml"],
     "image verify": ["image", "verify", "{stick}"],
     "init": ["init", "."],
@@ -81,6 +95,19 @@ REFUSED = {
     "unstage": ["unstage", "/dev/null", "--yes"],
     "what-if": ["what-if", "--down", "nobody"],
 }
+
+
+@pytest.fixture(autouse=True)
+def _nodes_answer(monkeypatch):
+    """The nodes of the example fleet are a cluster that is well."""
+    sim = Simulation(
+        {n: SimNode(f"10.66.0.{11 + i}") for i, n in enumerate(("falcon", "corvette", "gozanti"))}
+    )
+    sim.name = "alliance"
+    sim.spread(dict.fromkeys(sim.nodes, 1), list(sim.nodes))
+    monkeypatch.setattr(
+        "ventoy_kit.app.converge.run_on", lambda _p, address, *_a, **_m: (0, sim.probe(sim.at(address)), "")
+    )
 
 
 @pytest.fixture
@@ -195,6 +222,7 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         "build": "ventoy_kit.app.build.build",
         "check": "ventoy_kit.app.check.check",
         "checklist": "ventoy_kit.app.checklist.checklist",
+        "cluster converge": "ventoy_kit.app.converge.converge",
         "demo": "ventoy_kit.app.demo.demo",
         "disarm": "ventoy_kit.app.disarm.disarm",
         "doctor": "ventoy_kit.app.doctor.doctor",
@@ -202,7 +230,9 @@ def test_a_failure_of_the_machine_is_3_and_one_json_document(fleet, stick, cli, 
         "hardware probe": "ventoy_kit.app.hardware.probe_text",
         "hardware scan": "ventoy_kit.app.hardware.scan",
         "hardware show": "ventoy_kit.app.hardware.show",
-        "hooks list": "ventoy_kit.app.info.hooks_list",
+        "hooks list": "ventoy_kit.app.hooks.hooks_list",
+        "hooks show": "ventoy_kit.app.hooks.hook_show",
+        "hooks verify": "ventoy_kit.app.hooks.hooks_verify",
         "image inspect": "ventoy_kit.app.image_inspect.inspect_images",
         "image list": "ventoy_kit.app.image_list.image_list",
         "image verify": "ventoy_kit.app.image_verify.verify_images",

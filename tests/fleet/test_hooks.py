@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ventoy_kit.fleet import codes as fleet_codes
 from ventoy_kit.fleet import hook_codes as codes
-from ventoy_kit.fleet.hooks import VALUE_BYTES, HookSpec, check_params, in_order, parse_hook
+from ventoy_kit.fleet.hook_params import VALUE_BYTES
+from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order, parse_hook
 from ventoy_kit.report import Report, Severity
 
 YAML = """\

@@ -44,7 +44,7 @@ def texts() -> RunnerTexts:
     )
 
 
-def shipped(name: str, **params: object) -> RunnerHook:
+def shipped(name: str, /, **params: object) -> RunnerHook:
     """A hook of the kit with checked parameters."""
     folder = HOOKS / name
     spec, report = parse_hook(name, {p.name: p.read_text() for p in folder.iterdir()})
@@ -83,7 +83,7 @@ class ScratchRoot:
 
     root: Path
     env: dict[str, str] = field(
-        default_factory=lambda: {"PATH": "/usr/sbin:/usr/bin", "VK_NETWORK_WAIT": "0"}
+        default_factory=lambda: {"PATH": "/usr/sbin:/usr/bin", "VK_NETWORK_WAIT": "0", "VK_RETRY_PAUSE": "0"}
     )
 
     def __post_init__(self) -> None:

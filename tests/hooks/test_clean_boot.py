@@ -130,4 +130,7 @@ def test_a_refresh_that_failed_is_owed_until_it_succeeds(scratch):
 def test_a_parameter_typed_at_the_boot_menu_is_reported(scratch):
     scratch.cover("proc@cmdline", "rdinit=/vtoy/vtoy ro\n")
     result = run(scratch)
-    assert (result["status"], result["reason"]) == ("failed", "this boot's command line holds rdinit=/vtoy/")
+    assert (result["status"], result["reason"]) == (
+        "failed",
+        "this boot's command line holds a parameter of Ventoy",
+    )

@@ -310,7 +310,8 @@ touch /calls/go; wait "$first"; echo "first $?" >>/calls/codes
             "\\ \\n \\c %s *",
             "größe Á\u0081\u0088ā 日本 \U0001f680",
             "\x01\x7f\r\t ",
-            "VK_END_0000000000000000\nEOF\n",
+            "VK_END\nEOF\n",
+            "V\x80\nVK_ä",
             "x" * 65536,
             "",
         ],
@@ -326,6 +327,86 @@ touch /calls/go; wait "$first"; echo "first $?" >>/calls/codes
         if len(value) > 8:
             logs = [p.read_bytes() for p in (scratch.root / "var/log").rglob("*") if p.is_file()]
             assert not any(value.encode() in text for text in [done.stdout, done.stderr, *logs])
+
+    @pytest.mark.parametrize("fails", [1, 5])
+    def test_what_may_pass_is_tried_again_in_the_same_boot(self, scratch, fails):
+        script = f"""
+case $1 in apply)
+    echo x >>/calls/tries
+    [ "$(wc -l </calls/tries)" -gt {fails} ] || vk_later "the lock is held"
+    vk_changed it ;;
+esac
+"""
+        once = "case $1 in apply) echo x >>/calls/once ;; esac\n"
+        scratch.place([hook("late", script), hook("once", once), hook("needy", GOOD, after=["late"])])
+        scratch.run("install")
+        assert scratch.run("run").returncode == (0 if fails == 1 else 1)
+        late = report_of(scratch)["hooks"][0]
+        assert late["attempts"] == 1  # one boot
+        assert scratch.read("calls/once") == "x\n"
+        if fails == 1:
+            assert statuses(scratch) == {"late": "changed", "needy": "changed", "once": "unchanged"}
+        else:
+            assert scratch.read("calls/tries") == "x\n" * 4
+            assert (late["status"], late["reason"]) == ("failed", "the lock is held")
+            scratch.reboot(2)
+            assert scratch.run("run").returncode == 0
+
+    def test_what_never_passes_is_given_up_after_three_boots(self, scratch):
+        scratch.place([hook("late", 'case $1 in apply) echo x >>/calls/tries; vk_later "held" ;; esac\n')])
+        scratch.run("install")
+        for boot in range(1, 6):
+            scratch.reboot(boot)
+            assert scratch.run("run").returncode == 1
+        assert scratch.read("calls/tries") == "x\n" * 4 * 3
+        assert report_of(scratch)["state"] == "failed"
+
+    def test_a_destructive_hook_is_not_tried_again_in_the_same_boot_either(self, scratch):
+        script = 'case $1 in apply) echo x >>/calls/tries; vk_later "busy" ;; esac\n'
+        scratch.place([hook("wipe", script, destructive=True)])
+        scratch.run("install")
+        assert scratch.run("run").returncode == 1
+        assert scratch.read("calls/tries") == "x\n"
+
+    def test_facts_are_read_by_names_of_columns(self, scratch):
+        table = (
+            "name\tmac\ttitle\nlan0\t02:00:00:00:00:01\t$(touch /calls/owned) 'x'\nlan1\t02:00:00:00:00:02\t-"
+        )
+        script = """
+[ "$1" = apply ] || exit 0
+vk_fact nics lan1 mac >/calls/mac
+vk_rows nics title name | while IFS="$VK_TAB" read -r title name; do echo "$name: $title"; done >/calls/rows
+vk_fact nics lan9 mac || echo none >/calls/none
+vk_fact disks a serial
+"""
+        made = hook("nics", script, facts=["nics"])
+        scratch.place([RunnerHook(made.spec, {}, {"nics": table})])
+        scratch.run("install")
+        assert scratch.run("run").returncode == 1
+        assert scratch.read("calls/mac") == "02:00:00:00:00:02\n"
+        assert scratch.read("calls/rows") == "lan0: $(touch /calls/owned) 'x'\nlan1: -\n"
+        assert scratch.read("calls/none") == "none\n"
+        assert report_of(scratch)["hooks"][0]["reason"] == "hook.yaml does not say facts: [disks]"
+
+    def test_a_hook_that_says_it_failed_has_failed(self, scratch):
+        scratch.place([hook("liar", 'case $1 in verify) vk_drift "it differs" ;; esac\n')])
+        scratch.run("install")
+        assert scratch.run("run").returncode == 1
+        assert report_of(scratch)["hooks"][0]["reason"] == "it differs"
+
+    def test_a_disk_that_is_full_while_running_is_told_at_login(self, scratch):
+        scratch.place([hook("good", GOOD), hook("fill", "case $1 in apply) vk_note full ;; esac\n")])
+        scratch.run("install")
+        full = (
+            "cp -a /var/lib/ventoy-kit /calls/state && mount -t tmpfs -o size=64k none /var/lib/ventoy-kit"
+            " && cp -a /calls/state/. /var/lib/ventoy-kit && { cat /dev/zero >/var/lib/ventoy-kit/filler || :; }"
+        )
+        done = scratch.execute("/bin/dash", "-c", f"{full}; exec /bin/dash /first-boot run")
+        assert done.returncode != 0
+        assert not (scratch.root / "etc/good").exists()  # an attempt that cannot be counted does not happen
+        assert "Is a disk full?" in scratch.read("run/motd.d/ventoy-kit-stopped")
+        assert scratch.run("run").returncode == 0
+        assert not (scratch.root / "run/motd.d/ventoy-kit-stopped").exists()
 
     def test_environment_is_fixed_and_lists_are_lines(self, scratch):
         params = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hooks.debian_root import twice
 from tests.hooks.scratch_root import ScratchRoot, shipped
 from ventoy_kit.fleet.hooks import check_params
 
@@ -18,7 +19,7 @@ DROP_IN = "etc/ssh/sshd_config.d/10-ventoy-kit.conf"
 SSHD = """
 [ ! -e /calls/refuse ] || { echo bad >&2; exit 255; }
 [ "$1" = -T ] || exit 0
-for key in permitrootlogin passwordauthentication kbdinteractiveauthentication; do
+for key in permitrootlogin passwordauthentication kbdinteractiveauthentication permitemptypasswords x11forwarding maxauthtries logingracetime; do
     awk -v key="$key" 'tolower($1) == key { print key, ($2 == "prohibit-password" ? "without-password" : $2); exit }' \\
         $(ls /etc/ssh/sshd_config.d/*.conf 2>/dev/null) /etc/ssh/sshd_config
 done
@@ -64,6 +65,16 @@ def test_keys_and_settings_and_a_second_run_without_change(scratch):
     )
     assert outside_state(scratch) == before
     assert scratch.calls().count("systemctl reload ssh.service") == 1
+
+
+def test_the_real_sshd_takes_the_hardening(debian):
+    debian.execute("ssh-keygen", "-A")
+    twice(debian, shipped("ssh", authorized_keys=[KEY]))
+    said = debian.execute("sh", "-c", "mkdir -p /run/sshd && sshd -T").stdout.decode()
+    for line in ("x11forwarding no", "maxauthtries 4", "logingracetime 30", "permitemptypasswords no"):
+        assert f"\n{line}\n" in said
+    twice(debian, shipped("ssh", authorized_keys=[KEY], hardening=False))
+    assert "X11Forwarding" not in debian.read(DROP_IN)
 
 
 def test_a_link_as_on_proxmox_stays_a_link(scratch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,8 @@ from ventoy_kit.payload.runner import LIMIT
 def test_a_runner_that_the_installer_would_cut_is_refused():
     plan = plan_of(as_yaml(base_fleet({"alpha": node(2, hooks=[{"name": "ssh"}])})).encode())
     (alpha,) = plan.nodes
-    spec = alpha.hooks[0].spec.model_copy(update={"script": "#!/bin/sh\n" + "# filler\n" * (LIMIT // 9)})
+    noise = random.Random(1).randbytes(LIMIT).hex()  # packs to half its size at best
+    spec = alpha.hooks[0].spec.model_copy(update={"script": "#!/bin/sh\n# " + noise + "\n"})
     large = replace(plan, nodes=(replace(alpha, hooks=(replace(alpha.hooks[0], spec=spec),)),))
     payload, report = render_payload(large, library())
     assert payload is None

@@ -39,3 +39,22 @@ NO_PDF = Rule(
     "PDF files need the extra `pdf` of the package",
     "WeasyPrint makes them from the same HTML that a browser prints; it draws text with the system's Pango library.",
 )
+
+NO_SUCH_HOOK = Rule(
+    "VK-U30", "A hook that is asked for exists", "`ventoy-kit hooks list` shows the kit's hooks and yours."
+)
+DRIFT = Rule(
+    "VK-U31",
+    "A node is as its hooks made it",
+    "`hooks verify` runs each hook's verify on the node, with the parameters that the fleet file gives now.",
+)
+UNVERIFIED = Rule(
+    "VK-U32",
+    "Every hook of a node can be verified",
+    "A verify that takes too long or lacks a program says nothing about the node, so it counts as neither right nor wrong.",
+)
+NODE_SILENT = Rule(
+    "VK-U33",
+    "Every node that is asked can be reached",
+    "The nodes that answered are shown all the same. With no answer at all the command fails.",
+)

@@ -11,7 +11,7 @@ from ventoy_kit.edge import disk_image, mounts
 from ventoy_kit.edge.cache import Cache, cache_folder
 from ventoy_kit.edge.files import HostFiles
 from ventoy_kit.edge.iso import PycdlibIsoReader
-from ventoy_kit.edge.machine import OsEnvironment, random_hex, utc_now
+from ventoy_kit.edge.machine import OsEnvironment, pause, random_hex, utc_now
 from ventoy_kit.edge.process import SystemProcess
 from ventoy_kit.edge.shipped import data_root
 from ventoy_kit.images import netboot
@@ -64,6 +64,7 @@ class Host:
     clock: Callable[[], datetime] = utc_now
     random_hex: Callable[[int], str] = random_hex
     ask_secret: Callable[[str], str | None] = lambda _question: None
+    pause: Callable[[float], None] = pause
 
     @property
     def cache(self) -> Cache:

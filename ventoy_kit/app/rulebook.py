@@ -4,6 +4,7 @@ from ventoy_kit.answers import codes as answer_codes
 from ventoy_kit.answers import preseed_codes
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.blueprint import codes as blueprint_codes
+from ventoy_kit.cluster import codes as cluster_codes
 from ventoy_kit.fleet import codes as fleet_codes
 from ventoy_kit.fleet import hook_codes
 from ventoy_kit.gather import codes as gather_codes
@@ -23,6 +24,7 @@ _MODULES = (
     apt_codes,
     blueprint_codes,
     catalog_codes,
+    cluster_codes,
     arm_codes,
     config_codes,
     fetch_codes,

@@ -262,20 +262,6 @@ def doctor(host: Host, console: Console) -> Outcome:  # noqa: ARG001
     return use_case()
 
 
-@click.group("hooks")
-def hooks() -> None:
-    """Hooks that nodes can run after installation."""
-
-
-@command("hooks list")
-@fleet_option
-def _hooks_list(fleet: Path, host: Host, console: Console) -> Outcome:  # noqa: ARG001
-    """List the hooks at hand, the kit's and those beside the fleet file."""
-    from ventoy_kit.app.info import hooks_list
-
-    return hooks_list(fleet.parent, host)
-
-
 @click.group("image")
 def image() -> None:
     """Installer and rescue images."""
@@ -310,7 +296,6 @@ def _image_verify(fleet: Path, target: str | None, host: Host, console: Console)
     return verify_images(fleet, host) if target is None else verify_target(fleet, target, host)
 
 
-hooks.add_command(_hooks_list)
 image.add_command(_image_inspect)
 image.add_command(_image_list)
 image.add_command(_image_verify)

@@ -108,6 +108,10 @@ class Console:
         )
         return typed
 
+    def read_secret(self) -> str | None:
+        """The first line of standard input, None if there is none."""
+        return sys.stdin.readline().rstrip("\r\n") or None
+
     def blocks(self, blocks: Sequence[Block]) -> None:
         """Print blocks for people."""
         for block in blocks:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import sys
+import time
 from datetime import UTC, datetime
 from importlib import metadata
 from importlib.util import find_spec
@@ -32,6 +33,11 @@ def utc_now() -> datetime:
 def terminal_width() -> int:
     """Columns of the terminal, or what COLUMNS says; 80 where nobody knows."""
     return shutil.get_terminal_size((80, 24)).columns
+
+
+def pause(seconds: float) -> None:
+    """Wait."""
+    time.sleep(seconds)
 
 
 def is_linux() -> bool:

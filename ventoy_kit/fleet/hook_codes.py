@@ -44,6 +44,11 @@ AFTER_LOOP = Rule(
     "Hooks do not wait for each other in a circle",
     "`after` names hooks that must have succeeded first; in a circle none could ever start.",
 )
+REQUIRED_HOOK = Rule(
+    "VK-H08",
+    "A hook is chosen together with those that it needs",
+    "`requires` in a hook.yaml names hooks without which it cannot do its work on any node.",
+)
 
 UNKNOWN_PARAMETER = Rule(
     "VK-H11",
@@ -66,4 +71,15 @@ PARAMETER_TEXT = Rule(
     "A parameter's value can reach the hook",
     "Values travel as environment variables: text without NUL and without lone surrogates, at most 100,000 bytes of "
     "UTF-8 each (Linux allows 128 KiB). Items of a list are joined by line ends, so they hold none.",
+)
+PARAMETER_NAME = Rule(
+    "VK-H16",
+    "A parameter names what the fleet file declares",
+    "A parameter of the type `nic`, `disk`, `pool` or `gpu` names one of its own node, `node` and `network` one of the "
+    "fleet. Under `defaults.hooks` that must hold for every node.",
+)
+FACTS_SIZE = Rule(
+    "VK-H17",
+    "A table of facts can reach the hook",
+    "Facts travel as environment variables like parameters: at most 100,000 bytes each.",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 from ipaddress import IPv4Network
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from ventoy_kit.fleet import codes
 from ventoy_kit.fleet.answer_rules import check_answering, used_secrets
 from ventoy_kit.fleet.disk_rules import check_disks
-from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order
+from ventoy_kit.fleet.hook_rules import check_hooks
+from ventoy_kit.fleet.hooks import HookSpec
 from ventoy_kit.fleet.losses import check_storage
 from ventoy_kit.fleet.placeholders import (
     is_placeholder_serial,
@@ -18,8 +18,11 @@ from ventoy_kit.fleet.placeholders import (
     is_placeholder_wwn,
     plain_wwn,
 )
-from ventoy_kit.fleet.schema import Fleet, HookUse, Node
+from ventoy_kit.fleet.schema import Fleet, Node
+from ventoy_kit.fleet.unknown import unknown
 from ventoy_kit.report import Finding, Path, Report, Rule, dotted
+
+__all__ = ["check_fleet", "unknown"]
 
 
 def check_fleet(fleet: Fleet, *, hooks: Mapping[str, HookSpec], models: Collection[str]) -> Report:
@@ -45,18 +48,9 @@ def check_fleet(fleet: Fleet, *, hooks: Mapping[str, HookSpec], models: Collecti
         report.extend(check_storage(node, at))
         report.extend(check_answering(fleet, node, at))
         report.extend(_fqdn(fleet, name, at))
-        report.extend(_hooks(fleet, node, at, hooks))
-    report.extend(_default_hooks(fleet, hooks))
+    report.extend(check_hooks(fleet, hooks))
     report.extend(_unused(fleet))
     return report
-
-
-def unknown(rule: Rule, what: str, name: str, known: Collection[str], path: Path) -> Finding:
-    """A finding for a name that nothing declares, with the nearest declared one."""
-    near = difflib.get_close_matches(name, list(known), 1, 0.5)
-    listed = ", ".join(sorted(known)) or "none"
-    remedy = f"Did you mean `{near[0]}`?" if near else f"Known: {listed}."
-    return rule.finding(f"no {what} is called `{name}`", remedy, path=path)
 
 
 def _networks(fleet: Fleet) -> Iterator[Finding]:
@@ -310,45 +304,6 @@ def _fqdn(fleet: Fleet, name: str, at: Path) -> Iterator[Finding]:
     fqdn = f"{name}.{fleet.defaults.domain}"
     if len(fqdn) > 253:
         yield codes.FQDN.finding(f"`{fqdn}` is longer than 253 characters", "Shorten the domain.", path=at)
-
-
-def _default_hooks(fleet: Fleet, hooks: Mapping[str, HookSpec]) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for index, use in enumerate(fleet.defaults.hooks):
-        path: Path = ("defaults", "hooks", index)
-        yield from _hook(use, path, hooks)
-        if use.name in seen:
-            yield codes.HOOK_TWICE.finding(
-                f"`{use.name}` already stands in `defaults.hooks`",
-                "Keep one of the two.",
-                path=(*path, "name"),
-            )
-        seen.add(use.name)
-
-
-def _hooks(fleet: Fleet, node: Node, at: Path, hooks: Mapping[str, HookSpec]) -> Iterator[Finding]:
-    seen: set[str] = {use.name for use in fleet.defaults.hooks}
-    for index, use in enumerate(node.hooks):
-        path = (*at, "hooks", index)
-        yield from _hook(use, path, hooks)
-        if use.name in seen:
-            yield codes.HOOK_TWICE.finding(
-                f"`{use.name}` already stands for this node or in `defaults.hooks`",
-                "Keep one of the two.",
-                path=(*path, "name"),
-            )
-        seen.add(use.name)
-    _, loops = in_order([hooks[name] for name in sorted(seen) if name in hooks], (*at, "hooks"))
-    yield from loops
-
-
-def _hook(use: HookUse, path: Path, hooks: Mapping[str, HookSpec]) -> Iterator[Finding]:
-    spec = hooks.get(use.name)
-    if spec is None:
-        yield unknown(codes.UNKNOWN_HOOK, "hook", use.name, hooks, (*path, "name"))
-        return
-    _, report = check_params(spec, use.params, (*path, "params"))
-    yield from report
 
 
 def _unused(fleet: Fleet) -> Iterator[Finding]:

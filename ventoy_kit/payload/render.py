@@ -165,9 +165,7 @@ class _Renderer:
             name=node.name, fleet=self.plan.fleet, title=node.title, generation=self.generation
         )
         try:
-            return render_runner(
-                texts, runner, [RunnerHook(spec=h.spec, params=h.params) for h in node.hooks]
-            )
+            return render_runner(texts, runner, [RunnerHook(h.spec, h.params, h.facts) for h in node.hooks])
         except RunnerTooLargeError as error:
             remedy, path = "Use fewer or smaller hooks on this node.", ("nodes", node.name, "hooks")
             self.report.add(codes.RUNNER_SIZE.finding(str(error), remedy, path=path))

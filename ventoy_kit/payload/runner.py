@@ -2,17 +2,20 @@
 
 The script is a data section (shell assignments, functions and here-documents made here) followed by the text of
 hooks/_runner/runner.sh, which does everything and whose last line starts it. It is plain text on purpose: a person
-can read on the stick what a node will run. Compressing would save little, would need bzip2 or xz, which a minimal
-Debian lacks, or gzip, whose output differs between implementations.
+can read on the stick what a node will run. Only what would be too long is packed, by gzip, which every Debian has
+(bzip2 and xz are no essential packages).
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
 import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ventoy_kit.fleet.hook_facts import Table
 from ventoy_kit.fleet.hooks import HookSpec, ParamValue
 
 LIMIT = 1 << 20
@@ -54,15 +57,16 @@ class RunnerNode:
 
 @dataclass(frozen=True, slots=True)
 class RunnerHook:
-    """A hook with its checked parameters: all that check_params returned, defaults included."""
+    """A hook with its checked parameters (all that check_params returned, defaults included) and its facts."""
 
     spec: HookSpec
     params: Mapping[str, ParamValue]
+    facts: Mapping[Table, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """Identifies script and parameters: a stamp on the node holds it, so a change of either runs anew."""
-        content = self.spec.script.encode() + b"\0" + _assignments(self.params).encode()
+        """Identifies script, parameters and facts: a stamp on the node holds it, so a change of any runs anew."""
+        content = self.spec.script.encode() + b"\0" + _assignments(self).encode()
         return hashlib.sha256(content).hexdigest()[:16]
 
 
@@ -90,11 +94,13 @@ def render_runner(texts: RunnerTexts, node: RunnerNode, hooks: Sequence[RunnerHo
         f"VK_NODE={shlex.quote(node.name)}\nVK_FLEET={shlex.quote(node.fleet)}\nVK_TITLE={shlex.quote(node.title)}\n",
         f"VK_GENERATION={shlex.quote(node.generation)}\nVK_HOOKS={shlex.quote(' '.join(names))}\n",
         _facts(hooks),
-        "unit_text() {\n" + _here("cat", texts.unit) + "}\n",
+        "unit_text() {\n" + _here("", texts.unit) + "}\n",
         _files(texts.library, hooks),
         body,
     ]
     script = "".join(parts).encode()
+    if len(script) > LIMIT:
+        script = _packed(script)
     if len(script) > LIMIT:
         raise RunnerTooLargeError(node.name, len(script))
     return script
@@ -114,7 +120,7 @@ def _facts(hooks: Sequence[RunnerHook]) -> str:
             "NETWORK": _yes(spec.needs_network),
             "REBOOT": _yes(spec.needs_reboot),
             "DESTRUCTIVE": _yes(spec.destructive),
-            "AFTER": " ".join(spec.after),
+            "AFTER": " ".join(spec.waits_for),
             "SYSTEMS": systems,
         }
         lines.append(
@@ -126,24 +132,23 @@ def _facts(hooks: Sequence[RunnerHook]) -> str:
 
 def _files(library: str, hooks: Sequence[RunnerHook]) -> str:
     """The shell function that writes all files into the folder named by its argument."""
-    parts = ["put_files() {\n", _here('cat >"$1/library.sh"', library)]
+    parts = ["put_files() {\n", _here(' >"$1/library.sh"', library)]
     for hook in hooks:
         folder = f"$1/hooks/{hook.spec.name}"
         parts += [
             f'mkdir -p "{folder}"\n',
-            _here(f'cat >"{folder}/parameters"', _assignments(hook.params)),
-            _here(f'cat >"{folder}/hook.sh"', hook.spec.script),
+            _here(f' >"{folder}/parameters"', _assignments(hook)),
+            _here(f' >"{folder}/hook.sh"', hook.spec.script),
             f'chmod 0700 "{folder}/hook.sh"\n',
         ]
     return "".join([*parts, "}\n"])
 
 
-def _assignments(params: Mapping[str, ParamValue]) -> str:
-    """The file of parameters: each an exported variable, quoted so that any text is only data."""
-    return "".join(
-        f"export VK_PARAM_{name.upper()}\nVK_PARAM_{name.upper()}={shlex.quote(_text(value))}\n"
-        for name, value in sorted(params.items())
-    )
+def _assignments(hook: RunnerHook) -> str:
+    """The file of parameters and facts: each an exported variable, quoted so that any text is only data."""
+    values = {f"VK_PARAM_{name.upper()}": _text(value) for name, value in hook.params.items()}
+    values |= {f"VK_FACT_{table.upper()}": text for table, text in hook.facts.items()}
+    return "".join(f"export {name}\n{name}={shlex.quote(values[name])}\n" for name in sorted(values))
 
 
 def _text(value: ParamValue) -> str:
@@ -156,7 +161,28 @@ def _yes(value: bool) -> str:  # noqa: FBT001 - a plain conversion
     return "yes" if value else "no"
 
 
-def _here(command: str, text: str) -> str:
-    """A command that reads `text`, which ends with a line end or is empty, from a quoted here-document."""
-    mark = "VK_END_" + hashlib.sha256(text.encode()).hexdigest()[:16]
-    return f"{command} <<'{mark}'\n{text}{mark}\n"
+def _here(target: str, text: str) -> str:
+    """A command that writes `text`, which ends with a line end or is empty, from a quoted here-document.
+
+    Each line is given a first character of its own, which sed takes away again. Without it a line could end the
+    document; and where a line begins as the mark does, dash 0.5.12 loses a byte that is not ASCII behind that.
+    """
+    lines = "".join(f"|{line}\n" for line in text.split("\n")[:-1])
+    return f"sed 's/^|//'{target} <<'VK_END'\n{lines}VK_END\n"
+
+
+def _packed(script: bytes) -> bytes:
+    """A script that unpacks the real one into a folder that the next boot empties, and becomes it.
+
+    Cut off anywhere it does nothing: gzip checks length and sum, and nothing happens before the last lines.
+    """
+    text = base64.encodebytes(gzip.compress(script, mtime=0)).decode()
+    return (
+        "#!/bin/sh\n# Made by ventoy-kit: the first-boot runner of a node, packed because it would be too long.\n"
+        "set -eu\numask 077\nunpack() {\n"
+        f"base64 -d <<'VK_END' | gzip -dc >\"$1\"\n{text}VK_END\n"
+        "}\n"
+        "folder=$(mktemp -d /run/ventoy-kit.XXXXXX)\n"
+        'unpack "$folder/first-boot"\n'
+        'exec /bin/sh "$folder/first-boot" "$@"\n'
+    ).encode()

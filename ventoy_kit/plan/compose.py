@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping
 
 from ventoy_kit.blueprint.model import PROXMOX, Blueprint
+from ventoy_kit.fleet.hook_facts import FleetFacts
 from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order
 from ventoy_kit.fleet.schema import Fleet, Node
 from ventoy_kit.images.facts import IsoFacts
@@ -34,7 +35,8 @@ def compose(fleet: Fleet, inputs: Inputs) -> Plan:
         _image(name, fleet.images[name].title, inputs.isos[name], used=name in used)
         for name in sorted(fleet.images)
     )
-    nodes = tuple(_node(fleet, name, fleet.nodes[name], inputs) for name in sorted(fleet.nodes))
+    facts = FleetFacts(fleet)
+    nodes = tuple(_node(facts, name, fleet.nodes[name], inputs) for name in sorted(fleet.nodes))
     members = frozenset(n.name for n in nodes if inputs.isos[n.image].facts.product == PROXMOX)
     return Plan(fleet.fleet, fleet.title or fleet.fleet, images, nodes, Blueprint(fleet, members))
 
@@ -61,7 +63,8 @@ def _menu_title(facts: IsoFacts) -> str:
     return textwrap.shorten("".join(c for c in whole if c not in '"$\\`'), 70, placeholder="")
 
 
-def _node(fleet: Fleet, name: str, node: Node, inputs: Inputs) -> NodePlan:
+def _node(facts: FleetFacts, name: str, node: Node, inputs: Inputs) -> NodePlan:
+    fleet = facts.fleet
     secret = fleet.defaults.root_password
     return NodePlan(
         name=name,
@@ -86,7 +89,7 @@ def _node(fleet: Fleet, name: str, node: Node, inputs: Inputs) -> NodePlan:
             for n, d in sorted(node.disks.items())
         ),
         install=node.install,
-        hooks=_hooks(fleet, node, inputs.library.hooks),
+        hooks=hooks_of(facts, name, inputs.library.hooks),
         pins=tuple(sorted((nic.mac, nic.pin) for nic in node.hardware.nics.values() if nic.pin)),
         webhook_token=_clear(inputs, node.install.webhook.token if node.install.webhook else None),
         subscription_key=_clear(inputs, node.install.subscription_key),
@@ -121,8 +124,17 @@ def _address(fleet: Fleet, node: Node) -> AddressPlan:
     )
 
 
-def _hooks(fleet: Fleet, node: Node, hooks: Mapping[str, HookSpec]) -> tuple[HookPlan, ...]:
-    """The hooks of `defaults` and of the node, in the order in which they run."""
-    uses = {use.name: use for use in (*fleet.defaults.hooks, *node.hooks)}
-    ordered, _ = in_order([hooks[name] for name in uses], ())
-    return tuple(HookPlan(spec, check_params(spec, uses[spec.name].params, ())[0]) for spec in ordered)
+def hooks_of(facts: FleetFacts, name: str, hooks: Mapping[str, HookSpec]) -> tuple[HookPlan, ...]:
+    """The hooks of `defaults` and of a node, in the order in which they run; `check_fleet` found no error in them."""
+    fleet = facts.fleet
+    uses = {use.name: use for use in (*fleet.defaults.hooks, *fleet.nodes[name].hooks)}
+    ordered, _ = in_order([hooks[used] for used in uses], ())
+    tables = facts.of(name) if any(spec.facts for spec in ordered) else {}
+    return tuple(
+        HookPlan(
+            spec,
+            check_params(spec, uses[spec.name].params, ())[0],
+            {table: tables[table] for table in sorted(spec.facts)},
+        )
+        for spec in ordered
+    )

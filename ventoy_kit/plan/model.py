@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ventoy_kit.blueprint.model import Blueprint
+from ventoy_kit.fleet.hook_facts import Table
 from ventoy_kit.fleet.hooks import HookSpec, ParamValue
 from ventoy_kit.fleet.installing import Install
 from ventoy_kit.fleet.schema import Locale
@@ -78,10 +79,11 @@ class AddressPlan:
 
 @dataclass(frozen=True, slots=True)
 class HookPlan:
-    """A hook with checked parameters, in the order in which it runs."""
+    """A hook with checked parameters and the tables of facts that it reads, in the order in which it runs."""
 
     spec: HookSpec
     params: Mapping[str, ParamValue]
+    facts: Mapping[Table, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
