@@ -24,12 +24,13 @@ VK_TAB='' VK_NEWLINE=''
 . "$1/scripts/lib.sh"
 . "$1/scripts/identity.sh"
 . "$1/scripts/disks.sh"
-vk_vtoydump() { [ "$1" != -f ] || cat "${VK_ROOT}/vtoydump"; }
+vk_vtoydump() { VK_REPLY=''; [ "$1" != -f ] || read -r VK_REPLY <"${VK_ROOT}/vtoydump"; }
+vk_make_run() { [ -d "${VK_RUN}" ]; }
 vk_is_device_node() { [ -d "${VK_ROOT}/sys/block/${1#/dev/}" ]; }
 for machine in "$1"/machines/*; do
     (
         vk_use_root "${machine}"
-        family=$(cat "${machine}/family")
+        read -r family <"${machine}/family"
         if vk_load "${family}" && vk_identify && vk_resolve_disks "${VK_NODE}"; then
             printf 'ok\\n%s\\n' "${VK_DISKS}" >"${machine}/result"
             cat "${VK_RUN}/notes" >>"${machine}/result"
@@ -102,6 +103,7 @@ def run_overlays(
 def _place(folder: Path, machine: Machine) -> None:
     for path, data in machine.files.items():
         _write(folder / path, data)
+    (folder / "ventoy-kit/run").mkdir()
     _write(folder / "family", machine.family.encode())
     _write(folder / "vtoydump", f"/dev/{machine.stick}#exfat#/installer.iso\n".encode())
 
