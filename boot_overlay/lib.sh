@@ -92,8 +92,8 @@ vk_number_ok() {
     esac
 }
 
-# vk_rejoin CHARACTERS GLUE TEXT: VK_REPLY becomes the text, cut at these characters and put together with GLUE (one
-# blank or nothing) in their place.
+# vk_rejoin CHARACTERS GLUE TEXT: VK_REPLY becomes the text, cut at these characters and put together with GLUE (at most
+# one character) in their place; nothing takes the place of the last one of the text.
 vk_rejoin() {
     vk_glue=$2
     vk_ifs=${IFS}
@@ -111,13 +111,11 @@ vk_rejoin() {
 vk_lower() {
     VK_REPLY=$1
     case "$1" in *[ABCDEFGHIJKLMNOPQRSTUVWXYZ]*) ;; *) return 0 ;; esac
+    VK_REPLY="$1."
     for vk_pair in Aa Bb Cc Dd Ee Ff Gg Hh Ii Jj Kk Ll Mm Nn Oo Pp Qq Rr Ss Tt Uu Vv Ww Xx Yy Zz; do
-        vk_capital=${vk_pair%?}
-        while :; do
-            case "${VK_REPLY}" in *"${vk_capital}"*) ;; *) break ;; esac
-            VK_REPLY="${VK_REPLY%%"${vk_capital}"*}${vk_pair#?}${VK_REPLY#*"${vk_capital}"}"
-        done
+        vk_rejoin "${vk_pair%?}" "${vk_pair#?}" "${VK_REPLY}"
     done
+    VK_REPLY=${VK_REPLY%.}
 }
 
 # vk_squeeze TEXT: VK_REPLY becomes the text without blanks and whatever cannot be printed. Identifiers are compared in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -77,7 +78,13 @@ def parse_inventory(text: str, file: str) -> tuple[Inventory | None, Report]:
         return refused(f"{file} holds no facts of a format that is known here")
     parts = {name: document.get(name) for name in ("disks", "nics", "dmi")}
     try:
-        return TypeAdapter(Inventory).validate_python(parts), Report()
+        return _adapter().validate_python(parts), Report()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         return refused(f"{file} is damaged at {'.'.join(str(p) for p in first['loc'])}: {first['msg']}")
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Inventory]:
+    """Made once, since that takes longer than reading the facts of a machine."""
+    return TypeAdapter(Inventory)

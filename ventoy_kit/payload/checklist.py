@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -199,16 +200,20 @@ def _as_text(title: str, sections: tuple[Section, ...]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _wrap(text: str, first: str, rest: str) -> list[str]:
+@functools.lru_cache(1024)
+def _wrap(text: str, first: str, rest: str) -> tuple[str, ...]:
+    """Remembered, since most of what the checklists of a fleet say is the same for every node."""
     import textwrap
 
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
+    return tuple(
+        textwrap.wrap(
+            text,
+            WIDTH,
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     )
 
 
