@@ -120,7 +120,9 @@ class _Renderer:
         ]
         if not self.report.has_errors:
             conf = OverlayConf(plan.fleet, self.generation, image)
-            archive = render_overlay(conf, nodes, answers, self.library.boot)
+            # Compressing takes longer than all the rest, and a draft is only hashed.
+            final = self.generation != NO_GENERATION
+            archive = render_overlay(conf, nodes, answers, self.library.boot, compress=final)
             out.append(PayloadFile(f"{folder}/overlay.tar.bz2", archive, overlay_origin(nodes)))
         return out
 
