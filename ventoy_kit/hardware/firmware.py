@@ -1,4 +1,4 @@
-"""Facts of a machine's firmware as `probes/firmware.py` prints them, and how the vendors' drivers spell values. Pure."""
+"""Facts of a machine's firmware as the probe records them (`probes/firmware.py`), and how the vendors' drivers spell values. Pure."""
 
 from __future__ import annotations
 
