@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -166,6 +167,21 @@ def wait_for(condition, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.005)
 
 
+def loop_devices(image: Path) -> list[str]:
+    found = subprocess.run(["losetup", "-n", "-O", "NAME", "-j", image], capture_output=True, text=True)
+    return found.stdout.split()
+
+
+def mount_point(image: Path) -> Path | None:
+    """Where this very image is mounted: other runs on this machine mount theirs in the same way."""
+    devices = tuple(loop_devices(image))
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        if devices and re.fullmatch(rf"({'|'.join(devices)})(p\d+)?", after.split(" ")[1]):
+            return Path(before.split(" ")[4])
+    return None
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_in_the_middle_it_ends_with_3_and_leaves_only_what_can_be_continued(
     large, stick, cli, number
@@ -190,14 +206,13 @@ def test_stopped_in_the_middle_it_ends_with_3_and_leaves_only_what_can_be_contin
 def test_stopped_on_a_disk_image_it_leaves_no_mount_and_no_loop_device(large, tmp_path, cli, number):
     image = tmp_path / "stick.img"
     process = start(["stage", image, "--create", "512M", "--yes"], large)
-    wait_for(lambda: "/ventoy-kit-" in Path("/proc/self/mountinfo").read_text(), process)
+    wait_for(lambda: mount_point(image), process)
     time.sleep(0.1)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 3, said
     nothing_is_left()
-    loops = subprocess.run(["losetup", "-n", "-O", "NAME", "-j", image], capture_output=True, text=True)
-    assert loops.stdout == ""
+    assert loop_devices(image) == []
     assert cli("stage", image, "--yes").code == 0
     with opened(image) as root:
         check_stick(root, large)
@@ -214,18 +229,17 @@ def test_a_device_that_goes_away_is_an_error_with_3_and_the_next_run_finishes(la
     os.truncate(large / ISO, 160 * MIB)
     assert cli("build", "--quiet").code == 0
     process = start(["stage", image, "--yes"], large)
-    wait_for(lambda: list(Path("/run").glob("ventoy-kit-*/iso/.vk-*")), process)
+    wait_for(lambda: (point := mount_point(image)) and list(point.glob("iso/.vk-*")), process)
     whole = image.stat().st_size
     if how == "the driver dies":
-        kill_driver()
+        kill_driver(image)
     else:
         os.truncate(image, 64 * MIB)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 3, said
     assert b"Traceback" not in said
     nothing_is_left()
-    loops = subprocess.run(["losetup", "-n", "-O", "NAME", "-j", image], capture_output=True, text=True)
-    assert loops.stdout == ""
+    assert loop_devices(image) == []
     if how == "the driver dies":
         assert cli("stage", image, "--yes").code == 0
         with opened(image) as root:
@@ -235,11 +249,12 @@ def test_a_device_that_goes_away_is_an_error_with_3_and_the_next_run_finishes(la
     image.unlink()
 
 
-def kill_driver() -> None:
-    """Kill the driver of the kit's own mount, by its id."""
+def kill_driver(image: Path) -> None:
+    """Kill the driver of this image's mount, by its id."""
+    point = str(mount_point(image)).encode()
     for process in Path("/proc").glob("[0-9]*"):
         arguments = (process / "cmdline").read_bytes() if process.is_dir() else b""
-        if b"mount.exfat-fuse" in arguments and b"/run/ventoy-kit-" in arguments:
+        if b"mount.exfat-fuse" in arguments and point in arguments.split(b"\0"):
             os.kill(int(process.name), signal.SIGKILL)
             return
     pytest.fail("the driver was not found")
@@ -255,14 +270,15 @@ def test_stopped_while_it_mounts_it_leaves_no_mount(built, tmp_path, number):
     slow.parent.mkdir()
     slow.write_text(f'#!/bin/sh\n{driver} "$@"\ncode=$?\nsleep 1\nexit $code\n')
     slow.chmod(0o755)
+    image = tmp_path / "stick.img"
     process = subprocess.Popen(
-        command("stage", tmp_path / "stick.img", "--create", "128M", "--yes"),
+        command("stage", image, "--create", "128M", "--yes"),
         cwd=built,
         env=environment(PATH=f"{slow.parent}:{os.environ['PATH']}"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    wait_for(lambda: "/ventoy-kit-" in Path("/proc/self/mountinfo").read_text(), process)
+    wait_for(lambda: mount_point(image), process)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 3, said
