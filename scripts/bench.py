@@ -79,25 +79,23 @@ def large_iso(path: Path) -> None:
 def fleet_of(count: int, base: str) -> str:
     """The example's fleet with many nodes like its first one."""
     head, nodes = base.split("\nnodes:\n")
+    head = re.sub(r"\n(cluster|waivers):\n(?:  .*\n|#.*\n)+", "\n", head)  # they name the example's own nodes
     start = nodes.index("  falcon:")
-    # Without its guests, whose services have one name in the whole fleet.
-    node = nodes[start : nodes.index("\n    guests:", start)] + "\n"
-    out = [
-        head.replace("10.66.0.0/24", "10.64.0.0/12")
-        .replace("10.66.0.1", "10.79.255.254")
-        .replace("  expected_votes: 3\n", "")
-        + "\nnodes:"
-    ]
+    node = nodes[start : nodes.index("\n  corvette:")]
+    names = re.findall(r"^ +([a-z-]+): \{title: .*(?:provides|needs):", node, re.MULTILINE)
+    out = [head.replace("10.66.0.0/24", "10.64.0.0/12").replace("10.66.0.1", "10.79.255.254") + "\nnodes:"]
     for n in range(count):
         text = (
             node.replace("  falcon:", f"  node-{n}:", 1)
             .replace("FALC0N1", f"FALC{n:05}")
             .replace("S7FALC0N0001", f"S7FALC{n:06}")
+            .replace("Millennium Falcon", f"Millennium Falcon {n}")
+            .replace("d8:43:ae:00:0a:01", f"d8:43:ae:{n >> 16 & 255:02x}:{n >> 8 & 255:02x}:{n & 255:02x}")
+            .replace("10.66.0.11/24", f"10.{64 + n // 60000}.{n // 250 % 240}.{n % 250 + 1}/12")
         )
-        text = text.replace(
-            "d8:43:ae:00:0a:01", f"d8:43:ae:{n >> 16 & 255:02x}:{n >> 8 & 255:02x}:{n & 255:02x}"
-        )
-        out.append(text.replace("10.66.0.11/24", f"10.{64 + n // 60000}.{n // 250 % 240}.{n % 250 + 1}/12"))
+        for name in ("tantive-iii", *names):  # guests and services bear names of their own
+            text = re.sub(rf"\b{name}\b(?=[:\]])", f"{name}-{n}", text)
+        out.append(text)
     return "\n".join(out) + "\n"
 
 
