@@ -404,6 +404,7 @@ class TestStageAndStatus:
         ran = cli("stage", staged, "--yes")
         assert ran.code == 0
         assert "armed for nobody any more" in ran.out
+        assert "All files were there already." in ran.out
         assert contents(staged)[CONFIG] == toolbox
         assert cli.json("stage", staged).result["disarms"] is None
 
