@@ -8,13 +8,13 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.app.killing import killed_at
 from tests.app.test_stage import MANIFEST, check_stick, expected, nothing_is_left, opened
 from tests.app.workspaces import ISO, command, contents, environment, separate
 from ventoy_kit.edge.stick_files import StickFolder
@@ -76,31 +76,8 @@ def rename_node(fleet: Path) -> None:
     file.write_text(file.read_text().replace("node1:", "other1:"))
 
 
-# Runs a command and kills its own process, for real, at the n-th time it opens, renames or removes something below
-# the target; the number of such moments goes to stderr.
-KILLED = """
-import os, signal, sys
-moment, target, count = int(sys.argv[1]), os.path.realpath(sys.argv[2]), 0
-
-def hook(event, arguments):
-    global count
-    if event in {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"} and isinstance(arguments[0], str):
-        if arguments[0].startswith(target):
-            if count == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-            count += 1
-
-sys.addaudithook(hook)
-from ventoy_kit.cli import run
-code = run(["stage", target, "--yes", "--quiet"])
-print(count, file=sys.stderr)
-sys.exit(code)
-"""
-
-
-def killed_at(moment: int, fleet: Path, stick: Path) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-c", KILLED, str(moment), str(stick)]
-    return subprocess.run(argv, cwd=fleet, env=environment(), capture_output=True, text=True)
+def stage_killed_at(moment: int, fleet: Path, stick: Path) -> subprocess.CompletedProcess[str]:
+    return killed_at(moment, fleet, stick, "stage", str(stick), "--yes")
 
 
 @pytest.mark.slow
@@ -120,13 +97,13 @@ def test_killed_at_any_moment_the_stick_holds_whole_files_and_the_next_run_finis
             assert cli("build", "--quiet").code == 0
         shutil.rmtree(stick)
         shutil.copytree(start_state, stick)
-        whole = killed_at(-1, built, stick)
+        whole = stage_killed_at(-1, built, stick)
         assert whole.returncode == 0, whole.stderr
         count = int(whole.stderr)
         for moment in moments.sample(range(count), min(count, KILLS)):
             shutil.rmtree(stick)
             shutil.copytree(start_state, stick)
-            assert killed_at(moment, built, stick).returncode == -signal.SIGKILL
+            assert stage_killed_at(moment, built, stick).returncode == -signal.SIGKILL
             check_interrupted(stick, [before, expected(built)])
             assert cli("stage", stick, "--yes").code == 0
             check_stick(stick, built)

@@ -21,7 +21,8 @@ from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.gather.facts import FACTS_FOLDER
 from ventoy_kit.hardware import inventory_codes as codes
-from ventoy_kit.hardware.inventory import Inventory, document_of, parse_inventory
+from ventoy_kit.hardware.facts_document import document_of
+from ventoy_kit.hardware.inventory import Inventory, parse_inventory
 from ventoy_kit.plan.adopt import NODE_NAME, host_node_name
 from ventoy_kit.plan.hardware_rules import identity_findings, reported_serial, reported_uuid
 from ventoy_kit.report import Place, Report
