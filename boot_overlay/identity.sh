@@ -8,33 +8,44 @@
 
 # vk_read_machine: into VK_SERIAL, VK_UUID (empty: absent or a placeholder) and VK_MACS (blanks around each).
 vk_read_machine() {
-    VK_SERIAL_REPORTED=$(vk_attribute "${VK_ROOT}/sys/class/dmi/id/product_serial")
-    VK_UUID_REPORTED=$(vk_attribute "${VK_ROOT}/sys/class/dmi/id/product_uuid" | vk_lower)
-    VK_SERIAL=${VK_SERIAL_REPORTED}
-    VK_UUID=${VK_UUID_REPORTED}
-    if vk_placeholder "${VK_SERIAL}"; then VK_SERIAL=''; fi
-    if vk_placeholder "${VK_UUID}"; then VK_UUID=''; fi
+    vk_read_attribute "${VK_ROOT}/sys/class/dmi/id/product_serial"
+    VK_SERIAL_REPORTED=${VK_REPLY}
+    vk_drop_placeholder
+    VK_SERIAL=${VK_REPLY}
+    vk_read_attribute "${VK_ROOT}/sys/class/dmi/id/product_uuid"
+    vk_lower "${VK_REPLY}"
+    VK_UUID_REPORTED=${VK_REPLY}
+    vk_drop_placeholder
+    VK_UUID=${VK_REPLY}
     VK_MACS=' '
     for vk_nic in "${VK_ROOT}"/sys/class/net/*; do
-        vk_mac=$(vk_nic_address "${vk_nic}")
-        [ -z "${vk_mac}" ] || VK_MACS="${VK_MACS}${vk_mac} "
+        vk_nic_address "${vk_nic}"
+        VK_MACS="${VK_MACS}${VK_REPLY}${VK_REPLY:+ }"
     done
     vk_log "machine: serial '${VK_SERIAL_REPORTED}' uuid '${VK_UUID_REPORTED}' addresses${VK_MACS}"
 }
 
-# vk_nic_address FOLDER: the permanent address of a real network card in lower case, else nothing.
+# vk_nic_address FOLDER: VK_REPLY becomes the permanent address of a real network card in lower case, else empty.
 # sysfs shows the address in use; addr_assign_type 0 says that it is the permanent one.
-vk_nic_address() (
-    [ -e "$1/device" ] || exit 0
-    kind=$(vk_attribute "$1/addr_assign_type")
-    [ "${kind:-0}" = 0 ] || exit 0
-    mac=$(vk_attribute "$1/address" | vk_lower)
-    case "${mac}" in
-        00:00:00:00:00:00 | *[!0-9a-f:]*) ;;
-        ??:??:??:??:??:??) printf '%s' "${mac}" ;;
-        *) ;;
+vk_nic_address() {
+    VK_REPLY=''
+    [ -e "$1/device" ] || return 0
+    vk_read_attribute "$1/addr_assign_type"
+    case "${VK_REPLY}" in
+        '' | 0) ;;
+        *)
+            VK_REPLY=''
+            return 0
+            ;;
     esac
-)
+    vk_read_attribute "$1/address"
+    vk_lower "${VK_REPLY}"
+    case "${VK_REPLY}" in
+        00:00:00:00:00:00 | *[!0-9a-f:]*) VK_REPLY='' ;;
+        ??:??:??:??:??:??) ;;
+        *) VK_REPLY='' ;;
+    esac
+}
 
 # vk_machine_text: what the machine says of itself, for messages.
 vk_machine_text() (
@@ -69,7 +80,8 @@ vk_node_matches() {
     vk_mac_seen=no
     while IFS="${VK_TAB}" read -r vk_node vk_kind vk_value; do
         [ "${vk_node}" = "$1" ] || continue
-        vk_value=$(vk_squeeze "${vk_value}")
+        vk_squeeze "${vk_value}"
+        vk_value=${VK_REPLY}
         case "${vk_kind}" in
             serial)
                 vk_strong=yes
@@ -79,13 +91,15 @@ vk_node_matches() {
                 ;;
             uuid)
                 vk_strong=yes
-                vk_value=$(printf '%s' "${vk_value}" | vk_lower)
+                vk_lower "${vk_value}"
+                vk_value=${VK_REPLY}
                 if [ -z "${VK_UUID}" ] || [ "${vk_value}" != "${VK_UUID}" ]; then
                     VK_WHY="${VK_WHY}${VK_WHY:+, }UUID ${vk_value}"
                 fi
                 ;;
             mac)
-                vk_value=$(printf '%s' "${vk_value}" | vk_lower)
+                vk_lower "${vk_value}"
+                vk_value=${VK_REPLY}
                 case "${VK_MACS}" in
                     *" ${vk_value} "*) vk_mac_seen=yes ;;
                     *) VK_MISSING_MACS="${VK_MISSING_MACS}${VK_MISSING_MACS:+, }${vk_value}" ;;

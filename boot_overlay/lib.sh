@@ -6,7 +6,11 @@
 #
 # A function that can refuse sets VK_CODE and VK_DETAIL through vk_fail and returns 1; its caller shows that
 # and hands nothing over. Functions whose body is in ( ) only print: they run in a subshell, so their
-# variables stay their own.
+# variables stay their own. They are for what a person reads.
+#
+# What is done for every disk and card starts no process: such a function leaves its answer in VK_REPLY, and the shell
+# itself takes texts apart. Programs do that only for texts with bytes that are not printable ASCII. `read` drops zero
+# bytes, so no text holds one.
 # shellcheck disable=SC2034  # VK_* variables are read by the scripts that source this file
 
 # vk_use_root FOLDER: where the machine is. Empty, so `/`, in an installer; `ventoy-kit answer simulate` puts a
@@ -88,60 +92,99 @@ vk_number_ok() {
     esac
 }
 
-# vk_lower: standard input in lower case.
-vk_lower() {
-    # shellcheck disable=SC2018,SC2019  # the installer's tr has no classes, and only ASCII passes here
-    tr 'A-Z' 'a-z'
+# vk_rejoin CHARACTERS GLUE TEXT: VK_REPLY becomes the text, cut at these characters and put together with GLUE (at most
+# one character) in their place; nothing takes the place of the last one of the text.
+vk_rejoin() {
+    vk_glue=$2
+    vk_ifs=${IFS}
+    IFS=$1
+    set -f
+    # shellcheck disable=SC2086  # the shell cuts it
+    set -- $3
+    set +f
+    IFS=${vk_glue}
+    VK_REPLY="$*"
+    IFS=${vk_ifs}
 }
 
-# vk_squeeze TEXT: without blanks and whatever cannot be printed. Identifiers are compared in this form, since
-# firmware pads them with blanks or zero bytes.
+# vk_lower TEXT: VK_REPLY becomes the text with its ASCII letters in lower case.
+vk_lower() {
+    VK_REPLY=$1
+    case "$1" in *[ABCDEFGHIJKLMNOPQRSTUVWXYZ]*) ;; *) return 0 ;; esac
+    VK_REPLY="$1."
+    for vk_pair in Aa Bb Cc Dd Ee Ff Gg Hh Ii Jj Kk Ll Mm Nn Oo Pp Qq Rr Ss Tt Uu Vv Ww Xx Yy Zz; do
+        vk_rejoin "${vk_pair%?}" "${vk_pair#?}" "${VK_REPLY}"
+    done
+    VK_REPLY=${VK_REPLY%.}
+}
+
+# vk_squeeze TEXT: VK_REPLY becomes the text without blanks and whatever cannot be printed. Identifiers are compared in
+# this form, since firmware pads them with blanks or zero bytes.
 vk_squeeze() {
     case "$1" in
-        *[!!-~]*) printf '%s' "$1" | tr -cd '!-~' ;;
-        *) printf '%s' "$1" ;; # nothing to take away, so no process is needed
+        *[!!-~]*) vk_rejoin ' ' '' "$1" ;;
+        *) VK_REPLY=$1 ;;
     esac
+    case "${VK_REPLY}" in *[!!-~]*) VK_REPLY=$(printf '%s' "${VK_REPLY}" | tr -cd '!-~') ;; *) ;; esac
 }
 
-# vk_attribute FILE: the squeezed content of a sysfs file; nothing if it cannot be read.
+# vk_plain TEXT: VK_REPLY becomes the text's ASCII letters and digits, in lower case.
+vk_plain() {
+    vk_rejoin " !\"#\$%&'()*+,-./:;<=>?@[\\]^_\`{|}~" '' "$1"
+    case "${VK_REPLY}" in *[!A-Za-z0-9]*) VK_REPLY=$(printf '%s' "${VK_REPLY}" | tr -cd 'A-Za-z0-9') ;; *) ;; esac
+    vk_lower "${VK_REPLY}"
+}
+
+# vk_content FILE: VK_REPLY becomes the content of a file with blanks for its line ends; empty if it cannot be read.
+vk_content() {
+    VK_REPLY=''
+    [ -r "$1" ] || return 0
+    while IFS= read -r vk_content_line || [ -n "${vk_content_line}" ]; do
+        VK_REPLY="${VK_REPLY}${VK_REPLY:+ }${vk_content_line}"
+    done 2>/dev/null <"$1"
+    return 0
+}
+
+# vk_read_attribute FILE: VK_REPLY becomes the squeezed content of a sysfs file; empty if it cannot be read.
+vk_read_attribute() {
+    vk_content "$1"
+    vk_squeeze "${VK_REPLY}"
+}
+
+# vk_attribute FILE: prints it.
 vk_attribute() (
-    [ -r "$1" ] || exit 0
-    value=''
-    more=''
-    { IFS= read -r value && IFS= read -r more; } 2>/dev/null <"$1"
-    # Most hold one line without blanks, which the shell reads by itself.
-    case "${value}/${more}" in
-        /) tr -cd '!-~' 2>/dev/null <"$1" ;;
-        *[!!-~]* | *?/?*) tr -cd '!-~' 2>/dev/null <"$1" ;;
-        *) printf '%s' "${value}" ;;
-    esac
+    vk_read_attribute "$1"
+    printf '%s' "${VK_REPLY}"
 )
 
 # vk_placeholder VALUE: true for what firmware and cheap bridges report when nobody filled the field in.
 # Only letters and digits count, in any case. Placeholders never identify anything. The same list is in
-# ventoy_kit/fleet/placeholders.py.
-vk_placeholder() (
+# ventoy_kit/fleet/placeholders.py. Changes VK_REPLY.
+vk_placeholder() {
     # Letters beyond hexadecimal ones and a digit stand together in no placeholder.
-    case "$1" in *[0-9]*) case "$1" in *[G-Zg-z]*) exit 1 ;; *) ;; esac ;; *) ;; esac
-    case "$1" in
-        *[!a-z0-9]*) value=$(printf '%s' "$1" | tr -cd 'A-Za-z0-9' | vk_lower) ;;
-        *) value=$1 ;;
-    esac
-    case "${value}" in
-        '') exit 0 ;;
-        defaultstring | tobefilledbyoem | oem) exit 0 ;;
-        systemserialnumber | serialnumber | chassisserialnumber | baseboardserialnumber) exit 0 ;;
-        notspecified | notapplicable | notavailable | none | null | na | unknown | invalid | empty) exit 0 ;;
-        0123456789 | 123456789 | 1234567890 | 0123456789abcdef) exit 0 ;;
+    case "$1" in *[0-9]*) case "$1" in *[G-Zg-z]*) return 1 ;; *) ;; esac ;; *) ;; esac
+    vk_plain "$1"
+    case "${VK_REPLY}" in
+        '') return 0 ;;
+        defaultstring | tobefilledbyoem | oem) return 0 ;;
+        systemserialnumber | serialnumber | chassisserialnumber | baseboardserialnumber) return 0 ;;
+        notspecified | notapplicable | notavailable | none | null | na | unknown | invalid | empty) return 0 ;;
+        0123456789 | 123456789 | 1234567890 | 0123456789abcdef) return 0 ;;
         # UUIDs shared by whole series of boards.
-        03000200040005000006000700080009 | 00020003000400050006000700080009) exit 0 ;;
-        123456781234567890abcddeefaabbcc | fefefefefefefefefefefefefefefefe) exit 0 ;;
+        03000200040005000006000700080009 | 00020003000400050006000700080009) return 0 ;;
+        123456781234567890abcddeefaabbcc | fefefefefefefefefefefefefefefefe) return 0 ;;
         *) ;;
     esac
     # All the same character: zeros, Fs, Xs.
-    first=${value%"${value#?}"}
-    [ "${value#*[!"${first}"]}" = "${value}" ]
-)
+    vk_first=${VK_REPLY%"${VK_REPLY#?}"}
+    [ "${VK_REPLY#*[!"${vk_first}"]}" = "${VK_REPLY}" ]
+}
+
+# vk_drop_placeholder: VK_REPLY becomes empty if it is a placeholder.
+vk_drop_placeholder() {
+    vk_dropped=${VK_REPLY}
+    if vk_placeholder "${vk_dropped}"; then VK_REPLY=''; else VK_REPLY=${vk_dropped}; fi
+}
 
 # vk_command_line_has WORD: is it a word of the kernel's command line?
 vk_command_line_has() {
@@ -194,6 +237,13 @@ vk_read_conf() {
 
 # vk_show TEXT: foreign text made safe for a screen: printable, one line, not endless.
 vk_show() (
+    case "$1" in
+        *[!' '-~]*) ;;
+        *) if [ "${#1}" -le 120 ]; then
+            printf '%s' "$1"
+            exit 0
+        fi ;;
+    esac
     printf '%s' "$1" | tr -c ' -~' '?' | cut -c 1-120
 )
 
@@ -204,12 +254,16 @@ vk_show() (
 vk_read_ticket() {
     VK_TICKET_NODE=''
     VK_TICKET_ARMING=''
-    vk_count=$(grep -cF 'ventoy-kit-ticket' "$1" 2>/dev/null)
-    if [ "${vk_count:-0}" != 1 ]; then
-        vk_fail VK-B01 "It holds ${vk_count:-0} ticket lines instead of one."
+    vk_count=0
+    if [ -r "$1" ]; then
+        while IFS= read -r vk_one || [ -n "${vk_one}" ]; do
+            case "${vk_one}" in *ventoy-kit-ticket*) vk_count=$((vk_count + 1)) vk_line=${vk_one} ;; *) ;; esac
+        done <"$1"
+    fi
+    if [ "${vk_count}" != 1 ]; then
+        vk_fail VK-B01 "It holds ${vk_count} ticket lines instead of one."
         return 1
     fi
-    vk_line=$(grep -F 'ventoy-kit-ticket' "$1")
     IFS=' ' read -r vk_hash vk_tag vk_format vk_fleet vk_generation vk_image vk_node vk_arming vk_rest <<END
 ${vk_line}
 END
@@ -258,15 +312,17 @@ vk_load() {
     fi
     vk_read_ticket "${VK_TICKET}" || return 1
     vk_check_ticket || return 1
+    vk_make_run || vk_fail VK-B99 "The folder ${VK_RUN} cannot be made."
+}
+
+# vk_make_run: the folder for results, empty.
+vk_make_run() {
     rm -rf "${VK_RUN}"
-    if ! mkdir "${VK_RUN}"; then
-        vk_fail VK-B99 "The folder ${VK_RUN} cannot be made."
-        return 1
-    fi
+    mkdir "${VK_RUN}"
 }
 
 # vk_name_is_typed NODE LINE: did a person type exactly this node's name (blanks around it do not count)?
 vk_name_is_typed() {
-    vk_typed=$(vk_squeeze "$2")
-    [ "${vk_typed}" = "$1" ]
+    vk_squeeze "$2"
+    [ "${VK_REPLY}" = "$1" ]
 }

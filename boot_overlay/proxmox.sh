@@ -203,8 +203,8 @@ ask_name() {
             return 1
         fi
         if vk_name_is_typed "${VK_NODE}" "${typed}"; then return 0; fi
-        typed=$(vk_squeeze "${typed}")
-        [ -z "${typed}" ] || {
+        vk_squeeze "${typed}"
+        [ -z "${VK_REPLY}" ] || {
             tries=$((tries + 1))
             say "That is not ${VK_NODE}."
         }
@@ -232,10 +232,11 @@ write_answer() {
             *"${PLACEHOLDER}"*)
                 before=${line%%"\"${PLACEHOLDER}\""*}
                 after=${line#*"\"${PLACEHOLDER}\""}
-                key=$(vk_squeeze "${before}")
-                [ -n "${key}" ] || key=$(vk_squeeze "${previous}")
-                end=$(vk_squeeze "${after}")
-                case "${key}${end}" in
+                vk_squeeze "${before}"
+                [ -n "${VK_REPLY}" ] || vk_squeeze "${previous}"
+                key=${VK_REPLY}
+                vk_squeeze "${after}"
+                case "${key}${VK_REPLY}" in
                     'disk-list=[' | 'disk-list=[]' | 'disk-list=[,') found=$((found + 1)) ;;
                     *) found=9 ;;
                 esac

@@ -1,16 +1,11 @@
-#!/usr/bin/env python3
-"""Print what this machine's firmware settings are, as far as Linux shows them, as one line of JSON.
+"""The section `firmware` of the facts: settings of the firmware, and what shows them. What cannot be read is null, with
+the reason beside it where the reason matters."""
 
-Reads only. Needs Python 3.7 or newer and nothing else; root sees more than other users. What cannot be read is
-null, with the reason beside it where the reason matters. `--root FOLDER` looks at a copy of /sys, /proc and /dev.
-"""
-
-import argparse
-import json
 import os
 import platform
-import sys
 import time
+
+from tree import SECTIONS, Tree
 
 EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 EFI_NAMES = ("SecureBoot", "SetupMode", "BootCurrent", "BootNext", "BootOrder")
@@ -19,46 +14,6 @@ DMI_NAMES = (
     "board_name", "bios_vendor", "bios_version", "bios_date", "chassis_type",
 )  # fmt: skip
 FLAGS = ("vmx", "svm", "hypervisor")
-MAX_BYTES = 65536
-
-
-class Machine:
-    """The files of a machine, below a folder."""
-
-    def __init__(self, root):
-        self.root = root
-
-    def path(self, *parts):
-        return os.path.join(self.root, *parts)
-
-    def names(self, *parts):
-        """Names in a folder, sorted; none if there is no such folder or it may not be read."""
-        try:
-            return sorted(os.listdir(self.path(*parts)))
-        except OSError:
-            return []
-
-    def there(self, *parts):
-        return os.path.lexists(self.path(*parts))
-
-    def read(self, *parts):
-        """Bytes of a small file, or None, and why not."""
-        try:
-            with open(self.path(*parts), "rb") as file:
-                return file.read(MAX_BYTES), None
-        except OSError as error:
-            return None, error.strerror or str(error)
-
-    def text(self, *parts):
-        data, _ = self.read(*parts)
-        return None if data is None else data.decode("utf-8", "replace").strip()
-
-    def link(self, *parts):
-        """The last part of where a link points, or None."""
-        try:
-            return os.path.basename(os.readlink(self.path(*parts)))
-        except OSError:
-            return None
 
 
 def attributes(machine):
@@ -160,15 +115,14 @@ def memory_controllers(machine):
     return found
 
 
-def collect(root="/"):
+def collect_firmware(root="/"):
     """The section `firmware` of the facts."""
-    machine = Machine(root)
-    real = root == "/"
+    machine = Tree(root)
     tpm = ("sys", "class", "tpm")
     return {
         "root": os.geteuid() == 0,
         "kernel": machine.text("proc", "sys", "kernel", "osrelease")
-        or (platform.release() if real else None),
+        or (platform.release() if machine.live else None),
         "uefi": machine.there("sys", "firmware", "efi"),
         "dmi": {name: machine.text("sys", "class", "dmi", "id", name) for name in DMI_NAMES},
         "efi_variables": efi_variables(machine),
@@ -197,12 +151,4 @@ def collect(root="/"):
     }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="/", metavar="FOLDER", help="look at the files below this folder")
-    facts = {"format": 1, "firmware": collect(parser.parse_args().root)}
-    sys.stdout.write(json.dumps(facts, sort_keys=True) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+SECTIONS["firmware"] = collect_firmware

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import trustme
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tests.support.hardware import FALCON, as_json, nic
 from tests.support.pgp import Key, armour
 from ventoy_kit.edge.cache import Cache
 from ventoy_kit.edge.iso import write_iso
@@ -97,6 +99,20 @@ def fleet_of(count: int, base: str) -> str:
     return "\n".join(out) + "\n"
 
 
+def record_hardware(folder: Path, count: int) -> None:
+    """Facts of the nodes of `fleet_of`: the first node's machine with their serial numbers and addresses."""
+    folder.mkdir(exist_ok=True)
+    for n in range(count):
+        mac = f"d8:43:ae:{n >> 16 & 255:02x}:{n >> 8 & 255:02x}:{n & 255:02x}"
+        machine = replace(
+            FALCON,
+            disks=(replace(FALCON.disks[0], serial=f"S7FALC{n:06}"),),
+            nics=(nic("enp2s0", mac),),
+            dmi={"product_serial": f"FALC{n:05}"},
+        )
+        (folder / f"node-{n}.json").write_text(as_json(machine))
+
+
 def main() -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="vk-bench-") as name:
@@ -152,6 +168,9 @@ def main() -> None:
             (demo / "many.yaml").write_text(fleet_of(count, text))
             seconds = best(lambda: kit("check", "-f", "many.yaml", "--quiet", cwd=demo), runs=2)
             rows.append((f"`check` of {count} nodes", seconds, "", float("nan")))
+        record_hardware(demo / "hardware", 1000)
+        tried = best(lambda: kit("build", "--dry-run", "-f", "many.yaml", "--quiet", cwd=demo), runs=2)
+        rows.append(("`build --dry-run` of 1000 nodes with facts, each simulated", tried, "", float("nan")))
         rows.append(
             (
                 "`ventoy-kit --help`",

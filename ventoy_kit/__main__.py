@@ -16,13 +16,18 @@ def _stop(_number: int, _frame: object) -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code (0 done, 1 findings, 2 usage, 3 machine failed)."""
-    from ventoy_kit.cli import run
-
     for name in ("SIGTERM", "SIGHUP"):  # the terminal was closed; Windows has no such thing
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
-    sys.exit(run(sys.argv[1:]))
+    try:
+        from ventoy_kit.cli import run
+
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while Python was still reading the program
+        sys.stderr.write("interrupted\n")
+        code = 3
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -226,6 +226,6 @@ def test_a_node_is_shown_by_its_model_and_ones_own_profile_counts(fleet, cli):
 
 def test_the_probe_is_printed_as_it_is_shipped(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli("bios", "probe").out == machines.PROBE.read_text()
+    assert cli("bios", "probe").out == machines.FIRMWARE_PROBE
     assert cli("bios", "export", "dell-fcm2250").out.startswith("[cctk]\n")
     assert json.loads(cli("bios", "export", "dell-fcm2250", "--json").out)["result"]["format"] == "cctk"

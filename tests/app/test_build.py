@@ -1,10 +1,12 @@
 """`check`, `build` and `checklist`, whole, through the command line."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -159,13 +161,23 @@ class TestChecklist:
         assert ran.out == ""
 
 
+def open_files(number: int) -> str:
+    """Names of the files that a process has open, as far as it lives."""
+    names = []
+    for link in Path(f"/proc/{number}/fd").glob("*"):
+        with contextlib.suppress(OSError):  # closed meanwhile
+            names.append(str(link.readlink()))
+    return "\n".join(names)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_build_that_is_stopped_ends_with_3_and_the_next_one_finishes(fleet, cli, number):
     os.truncate(fleet / ISO, 1 << 30)  # sparse, and half a second to hash
     process = subprocess.Popen(
         command("build"), env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    time.sleep(1.0)
+    while process.poll() is None and ISO not in open_files(process.pid):
+        time.sleep(0.005)
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 3

@@ -95,6 +95,10 @@ def test_a_new_machine_is_named_after_its_host_name_or_as_it_is_told(fleet, cli,
     monkeypatch.setenv("MACHINE", str(root))
     assert cli.json("hardware", "scan", "--ssh", "root@box").result["node"] == "falcon"
     assert cli("hardware", "scan", "chewie", "--ssh", "root@box").code == 0
+    ran = cli.json("hardware", "scan", "--ssh", "root@box", "-o", "elsewhere/x.json")
+    assert (ran.code, ran.rules) == (1, ["VK-U10"])
+    assert not (fleet / "elsewhere").exists()
+    (fleet / "elsewhere").mkdir()
     assert cli("hardware", "scan", "--ssh", "root@box", "-o", "elsewhere/x.json").code == 0
     files = sorted(p.relative_to(fleet).as_posix() for p in fleet.glob("*/*.json"))
     assert files == ["elsewhere/x.json", "hardware/chewie.json", "hardware/falcon.json"]

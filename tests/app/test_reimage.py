@@ -8,15 +8,15 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.app.killing import killed_at
 from tests.app.test_stage import MANIFEST, expected, image_tools, nothing_is_left, on_terminal, opened
-from tests.app.workspaces import ISO, contents, environment, separate, tree
+from tests.app.workspaces import ISO, contents, separate, tree
 from tests.support.fleets import BASE, put_isos
 from ventoy_kit.app import reimage as use_case
 from ventoy_kit.app.host import Host
@@ -404,6 +404,7 @@ class TestStageAndStatus:
         ran = cli("stage", staged, "--yes")
         assert ran.code == 0
         assert "armed for nobody any more" in ran.out
+        assert "All files were there already." in ran.out
         assert contents(staged)[CONFIG] == toolbox
         assert cli.json("stage", staged).result["disarms"] is None
 
@@ -555,33 +556,6 @@ def test_on_a_real_exfat(built, tmp_path, cli):
     with opened(image) as root:
         assert {p: d for p, d in contents(root).items() if p != HISTORY} == before
     nothing_is_left()
-
-
-# Runs a command and kills its own process, for real, at the n-th time it opens, renames or removes something below
-# the target; the number of such moments goes to stderr.
-KILLED = """
-import os, signal, sys
-moment, target, count = int(sys.argv[1]), os.path.realpath(sys.argv[2]), 0
-
-def hook(event, arguments):
-    global count
-    if event in {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"} and isinstance(arguments[0], str):
-        if arguments[0].startswith(target):
-            if count == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-            count += 1
-
-sys.addaudithook(hook)
-from ventoy_kit.cli import run
-code = run(sys.argv[3:])
-print(count, file=sys.stderr)
-sys.exit(code)
-"""
-
-
-def killed_at(moment: int, fleet: Path, stick: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-c", KILLED, str(moment), str(stick), *args, "--quiet"]
-    return subprocess.run(argv, cwd=fleet, env=environment(), capture_output=True, text=True)
 
 
 @pytest.mark.slow

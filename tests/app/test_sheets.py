@@ -61,6 +61,20 @@ class TestForms:
         assert (fleet / "sheets/node1.html").read_bytes() == before
         assert list(fleet.rglob(".vk-*")) == []
 
+    @pytest.mark.parametrize(
+        "args",
+        [
+            ["checklist", "-o", "no/such/a.html"],
+            ["checklist", "-o", "no/such/", "--format", "html"],
+            ["blueprint", "-o", "no/a.svg"],
+            ["blueprint", "-o", "fleet.yaml/a.svg"],
+        ],
+    )
+    def test_a_mistyped_path_makes_no_folders(self, fleet, cli, args):
+        ran = cli.json(*args)
+        assert (ran.code, ran.rules) == (1, ["VK-U10"])
+        assert not (fleet / "no").exists()
+
     @pytest.mark.parametrize("command", ["checklist", "blueprint"])
     def test_no_other_file_is_ever_overwritten(self, fleet, cli, command):
         before = (fleet / "fleet.yaml").read_bytes()

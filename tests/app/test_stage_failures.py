@@ -4,16 +4,17 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.app.killing import killed_at
 from tests.app.test_stage import MANIFEST, check_stick, expected, nothing_is_left, opened
 from tests.app.workspaces import ISO, command, contents, environment, separate
 from ventoy_kit.edge.stick_files import StickFolder
@@ -75,31 +76,8 @@ def rename_node(fleet: Path) -> None:
     file.write_text(file.read_text().replace("node1:", "other1:"))
 
 
-# Runs a command and kills its own process, for real, at the n-th time it opens, renames or removes something below
-# the target; the number of such moments goes to stderr.
-KILLED = """
-import os, signal, sys
-moment, target, count = int(sys.argv[1]), os.path.realpath(sys.argv[2]), 0
-
-def hook(event, arguments):
-    global count
-    if event in {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"} and isinstance(arguments[0], str):
-        if arguments[0].startswith(target):
-            if count == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-            count += 1
-
-sys.addaudithook(hook)
-from ventoy_kit.cli import run
-code = run(["stage", target, "--yes", "--quiet"])
-print(count, file=sys.stderr)
-sys.exit(code)
-"""
-
-
-def killed_at(moment: int, fleet: Path, stick: Path) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-c", KILLED, str(moment), str(stick)]
-    return subprocess.run(argv, cwd=fleet, env=environment(), capture_output=True, text=True)
+def stage_killed_at(moment: int, fleet: Path, stick: Path) -> subprocess.CompletedProcess[str]:
+    return killed_at(moment, fleet, stick, "stage", str(stick), "--yes")
 
 
 @pytest.mark.slow
@@ -119,13 +97,13 @@ def test_killed_at_any_moment_the_stick_holds_whole_files_and_the_next_run_finis
             assert cli("build", "--quiet").code == 0
         shutil.rmtree(stick)
         shutil.copytree(start_state, stick)
-        whole = killed_at(-1, built, stick)
+        whole = stage_killed_at(-1, built, stick)
         assert whole.returncode == 0, whole.stderr
         count = int(whole.stderr)
         for moment in moments.sample(range(count), min(count, KILLS)):
             shutil.rmtree(stick)
             shutil.copytree(start_state, stick)
-            assert killed_at(moment, built, stick).returncode == -signal.SIGKILL
+            assert stage_killed_at(moment, built, stick).returncode == -signal.SIGKILL
             check_interrupted(stick, [before, expected(built)])
             assert cli("stage", stick, "--yes").code == 0
             check_stick(stick, built)
@@ -166,6 +144,21 @@ def wait_for(condition, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.005)
 
 
+def loop_devices(image: Path) -> list[str]:
+    found = subprocess.run(["losetup", "-n", "-O", "NAME", "-j", image], capture_output=True, text=True)
+    return found.stdout.split()
+
+
+def mount_point(image: Path) -> Path | None:
+    """Where this very image is mounted: other runs on this machine mount theirs in the same way."""
+    devices = tuple(loop_devices(image))
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        if devices and re.fullmatch(rf"({'|'.join(devices)})(p\d+)?", after.split(" ")[1]):
+            return Path(before.split(" ")[4])
+    return None
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_in_the_middle_it_ends_with_3_and_leaves_only_what_can_be_continued(
     large, stick, cli, number
@@ -190,14 +183,13 @@ def test_stopped_in_the_middle_it_ends_with_3_and_leaves_only_what_can_be_contin
 def test_stopped_on_a_disk_image_it_leaves_no_mount_and_no_loop_device(large, tmp_path, cli, number):
     image = tmp_path / "stick.img"
     process = start(["stage", image, "--create", "512M", "--yes"], large)
-    wait_for(lambda: "/ventoy-kit-" in Path("/proc/self/mountinfo").read_text(), process)
+    wait_for(lambda: mount_point(image), process)
     time.sleep(0.1)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 3, said
     nothing_is_left()
-    loops = subprocess.run(["losetup", "-n", "-O", "NAME", "-j", image], capture_output=True, text=True)
-    assert loops.stdout == ""
+    assert loop_devices(image) == []
     assert cli("stage", image, "--yes").code == 0
     with opened(image) as root:
         check_stick(root, large)
@@ -214,18 +206,17 @@ def test_a_device_that_goes_away_is_an_error_with_3_and_the_next_run_finishes(la
     os.truncate(large / ISO, 160 * MIB)
     assert cli("build", "--quiet").code == 0
     process = start(["stage", image, "--yes"], large)
-    wait_for(lambda: list(Path("/run").glob("ventoy-kit-*/iso/.vk-*")), process)
+    wait_for(lambda: (point := mount_point(image)) and list(point.glob("iso/.vk-*")), process)
     whole = image.stat().st_size
     if how == "the driver dies":
-        kill_driver()
+        kill_driver(image)
     else:
         os.truncate(image, 64 * MIB)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 3, said
     assert b"Traceback" not in said
     nothing_is_left()
-    loops = subprocess.run(["losetup", "-n", "-O", "NAME", "-j", image], capture_output=True, text=True)
-    assert loops.stdout == ""
+    assert loop_devices(image) == []
     if how == "the driver dies":
         assert cli("stage", image, "--yes").code == 0
         with opened(image) as root:
@@ -235,11 +226,12 @@ def test_a_device_that_goes_away_is_an_error_with_3_and_the_next_run_finishes(la
     image.unlink()
 
 
-def kill_driver() -> None:
-    """Kill the driver of the kit's own mount, by its id."""
+def kill_driver(image: Path) -> None:
+    """Kill the driver of this image's mount, by its id."""
+    point = str(mount_point(image)).encode()
     for process in Path("/proc").glob("[0-9]*"):
         arguments = (process / "cmdline").read_bytes() if process.is_dir() else b""
-        if b"mount.exfat-fuse" in arguments and b"/run/ventoy-kit-" in arguments:
+        if b"mount.exfat-fuse" in arguments and point in arguments.split(b"\0"):
             os.kill(int(process.name), signal.SIGKILL)
             return
     pytest.fail("the driver was not found")
@@ -255,14 +247,15 @@ def test_stopped_while_it_mounts_it_leaves_no_mount(built, tmp_path, number):
     slow.parent.mkdir()
     slow.write_text(f'#!/bin/sh\n{driver} "$@"\ncode=$?\nsleep 1\nexit $code\n')
     slow.chmod(0o755)
+    image = tmp_path / "stick.img"
     process = subprocess.Popen(
-        command("stage", tmp_path / "stick.img", "--create", "128M", "--yes"),
+        command("stage", image, "--create", "128M", "--yes"),
         cwd=built,
         env=environment(PATH=f"{slow.parent}:{os.environ['PATH']}"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    wait_for(lambda: "/ventoy-kit-" in Path("/proc/self/mountinfo").read_text(), process)
+    wait_for(lambda: mount_point(image), process)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 3, said

@@ -34,6 +34,15 @@ def test_everything_is_as_it_was_and_the_second_time_nothing_is_done(built, stic
     assert "nothing was changed" in cli("unstage", stick).out
 
 
+def test_it_says_what_it_did(built, stick, cli):
+    files = len(cli.json("stage", stick, "--yes").result["steps"])
+    said = cli("unstage", stick, "--yes").out
+    assert (
+        f"mycluster was taken off directory {stick}: 1 file written, read back and compared; {files - 1} files removed."
+        in said
+    )
+
+
 def test_nobody_is_asked_where_there_is_no_terminal(built, stick, cli):
     cli("stage", stick, "--yes")
     before = tree(stick)

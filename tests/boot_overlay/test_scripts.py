@@ -46,10 +46,16 @@ def test_scripts_use_no_applet_that_the_debian_installer_lacks():
 @pytest.mark.needs_root
 @pytest.mark.needs_tool("busybox", "chroot")
 def test_placeholders_are_those_of_the_fleet_file(root: Scratch):
-    body = (SCRIPTS / "lib.sh").read_text().split('case "${value}" in')[1].split("esac")[0]
+    body = (
+        (SCRIPTS / "lib.sh")
+        .read_text()
+        .split("vk_placeholder() {")[1]
+        .split('case "${VK_REPLY}" in')[1]
+        .split("esac")[0]
+    )
     listed = {
         word
-        for line in re.findall(r"^ +([a-z0-9 |]+)\) exit 0 ;;", body, re.MULTILINE)
+        for line in re.findall(r"^ +([a-z0-9 |]+)\) return 0 ;;", body, re.MULTILINE)
         for word in line.split(" | ")
     }
     assert listed == PLACEHOLDER_TEXTS

@@ -46,6 +46,21 @@ def test_completing_a_node_reads_yaml_and_nothing_else_heavy(fleet):
     }
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_stopped_while_it_is_still_being_read_it_ends_with_3(name):
+    code = (
+        "import signal, sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == 'ventoy_kit.cli': signal.raise_signal(signal.{name})\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "from ventoy_kit.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "interrupted\n")
+
+
 def median(*args: str) -> float:
     times = []
     for _ in range(7):

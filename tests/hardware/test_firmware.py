@@ -21,9 +21,9 @@ def facts(text: str) -> FirmwareFacts:
 
 
 def test_the_probe_is_old_python_and_only_reads():
-    tree = ast.parse(machines.PROBE.read_text(), feature_version=(3, 7))
+    tree = ast.parse(machines.FIRMWARE_PROBE, feature_version=(3, 7))
     imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
-    assert imported == {"argparse", "json", "os", "platform", "sys", "time"}
+    assert imported == {"argparse", "json", "os", "platform", "re", "subprocess", "sys", "time"}
     called = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
     opened = [n for n in called if isinstance(n.func, ast.Name) and n.func.id == "open"]
     modes = [arg.value for n in opened for arg in n.args[1:] if isinstance(arg, ast.Constant)]
@@ -32,6 +32,8 @@ def test_the_probe_is_old_python_and_only_reads():
         n.func.attr for n in called if isinstance(n.func, ast.Attribute) and ast.unparse(n.func.value) == "os"
     }
     assert of_os == {"listdir", "readlink", "geteuid"}
+    programs = [n for n in called if isinstance(n.func, ast.Attribute) and n.func.attr == "run"]
+    assert [ast.unparse(n.func) for n in programs] == ["subprocess.run"]  # nothing calls Tree.run
 
 
 def test_one_line_of_json_with_everything(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import shutil
 import struct
@@ -23,27 +22,18 @@ from tests.support import machines
 from ventoy_kit.fleet.placeholders import PLACEHOLDER_TEXTS
 from ventoy_kit.hardware.firmware import parse_facts
 from ventoy_kit.hardware.inventory import Inventory, parse_inventory
-from ventoy_kit.hardware.probe_text import joined_probe
-
-PROBE = machines.PROBE.with_name("hardware.py")
-
-
-def joined() -> str:
-    return joined_probe(machines.PROBE.read_text(), PROBE.read_text())
+from ventoy_kit.hardware.probe_text import WHOLE
 
 
 def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("hardware_probe", PROBE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ModuleType("probe")
+    exec(compile(machines.PROBE, "probe", "exec"), vars(module))
     return module
 
 
 def look(root: Path) -> Inventory:
     done = subprocess.run(
-        [sys.executable, "-I", str(PROBE), "--root", str(root)], capture_output=True, text=True
+        [sys.executable, "-I", "-", "--root", str(root)], input=machines.PROBE, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
@@ -70,36 +60,37 @@ def as_the_probe_sees(root: Path) -> list[tuple[str, ...]]:
 
 
 def test_it_is_old_python_and_only_reads():
-    tree = ast.parse(PROBE.read_text(), feature_version=(3, 7))
+    tree = ast.parse(machines.PROBE, feature_version=(3, 7))
     called = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
     opened = [n for n in called if isinstance(n.func, ast.Name) and n.func.id == "open"]
     assert [arg.value for n in opened for arg in n.args[1:] if isinstance(arg, ast.Constant)] == ["rb"]
     of_os = {
         n.func.attr for n in called if isinstance(n.func, ast.Attribute) and ast.unparse(n.func.value) == "os"
     }
-    assert of_os == {"listdir", "geteuid", "access"}
+    assert of_os == {"listdir", "readlink", "geteuid", "access"}
     programs = [n for n in called if isinstance(n.func, ast.Attribute) and n.func.attr == "run"]
     started = {n.args[0].value for n in programs if n.args and isinstance(n.args[0], ast.Constant)}
     assert started == {"udevadm", "lsblk", "blkid", "ip"}
 
 
-def test_both_probes_fit_into_one_file():
-    def names(path: Path) -> set[str]:
-        body = ast.parse(path.read_text()).body
-        defined = {n.name for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-        for node in body:
-            if isinstance(node, ast.Assign):
-                defined |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-        return defined
+def test_parts_fit_into_one_file():
+    def names(text: str) -> list[str]:
+        body = ast.parse(text).body
+        targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+        named = [n for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+        assigned = [n.id for n in named if isinstance(n.ctx, ast.Store)]
+        return assigned + [n.name for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
 
-    assert names(machines.PROBE) & names(PROBE) == {"main"}
-    ast.parse(joined(), feature_version=(3, 7))
+    assert set(WHOLE) == machines.PARTS.keys()
+    for joined in (machines.FIRMWARE_PROBE, machines.PROBE):
+        assert len(names(joined)) == len(set(names(joined)))
+        assert not [n for n in ast.walk(ast.parse(joined)) if isinstance(n, ast.ImportFrom)]
 
 
 def test_one_run_gives_both_sections(tmp_path):
     root = machines.machine(tmp_path, driver="dell-wmi-sysman", attributes=machines.OPTIPLEX_7090)
     done = subprocess.run(
-        [sys.executable, "-I", "-", "--root", str(root)], input=joined(), capture_output=True, text=True
+        [sys.executable, "-I", "-", "--root", str(root)], input=machines.PROBE, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "hunter2" not in done.stdout  # of the kernel's command line
@@ -122,7 +113,7 @@ def test_it_holds_the_same_list_of_placeholders():
 
 
 def test_this_machine_can_be_looked_at():
-    done = subprocess.run([sys.executable, "-I", "-"], input=joined(), capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-I", "-"], input=machines.PROBE, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     found, report = parse_inventory(done.stdout, "this machine")
     assert found is not None, list(report)
@@ -413,7 +404,7 @@ def test_nobody_may_run_it_too(tmp_path):
         pytest.skip("setpriv is missing")
     done = subprocess.run(
         ["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-I", "-"],
-        input=joined(),
+        input=machines.PROBE,
         capture_output=True,
         text=True,
     )

@@ -10,7 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-PROBE = Path(__file__).resolve().parents[2] / "probes" / "firmware.py"
+from ventoy_kit.hardware.probe_text import FIRMWARE, WHOLE, joined_probe
+
+PARTS = {
+    file.name: file.read_text() for file in (Path(__file__).resolve().parents[2] / "probes").glob("*.py")
+}
+"""Parts of the probes by file name."""
+
+FIRMWARE_PROBE, PROBE = joined_probe(PARTS, FIRMWARE), joined_probe(PARTS, WHOLE)
+"""The programs as they travel: for the firmware alone, and for everything."""
+
 GUID = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 ATTRIBUTES = "sys/class/firmware-attributes"
 
@@ -140,21 +149,23 @@ def machine(
 
 # Everything is imported as root first: Python itself may be out of the reach of nobody.
 _AS_NOBODY = """
-import argparse, gettext, json, locale, os, platform, shutil, sys, time
-text = open(sys.argv[1]).read()
+import argparse, gettext, json, locale, os, platform, re, shutil, subprocess, sys, time
+text = sys.stdin.read()
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
-sys.argv = sys.argv[1:]
-exec(compile(text, "firmware.py", "exec"), {"__name__": "__main__", "__doc__": ""})
+exec(compile(text, "probe", "exec"), {"__name__": "__main__"})
 """
 
 
 def probed(root: Path, *, nobody: bool = False) -> str:
     """What the probe prints of such a machine, run by this user or by nobody."""
-    program = ["-c", _AS_NOBODY] if nobody else []
+    program = ["-c", _AS_NOBODY] if nobody else ["-"]
     done = subprocess.run(
-        [sys.executable, "-I", *program, str(PROBE), "--root", str(root)], capture_output=True, text=True
+        [sys.executable, "-I", *program, "--root", str(root)],
+        input=FIRMWARE_PROBE,
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout

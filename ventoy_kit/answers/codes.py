@@ -104,7 +104,8 @@ ORDER = Rule(
     "VK-E23",
     "The disks that are wiped do not depend on the order in which the kernel finds them",
     "Names such as sda and sdb are given in the order in which drivers answer, and change from boot to boot. The "
-    "selection was tried with every device in every place, and not always the same devices came out.",
+    "selection of a file was tried with every device in every place, and not always the same devices came out. Of a node's "
+    "machine, a device that stays may not carry the identifiers of a system disk, or only the order told them apart.",
 )
 WRONG_NIC = Rule(
     "VK-E24",
@@ -132,8 +133,8 @@ NO_ANSWER = Rule(
 NO_SHELL = Rule(
     "VK-E29",
     "A POSIX shell runs the boot hook's scripts",
-    "The simulation of a node runs the very scripts that the stick carries, and needs `sh`, `tr`, `sed`, `grep`, "
-    "`dd` and `cut` for that.",
+    "The simulation of a node runs the very scripts that the stick carries, and needs `sh`, `tr`, `dd` and `cut` "
+    "for that.",
 )
 EXTRA_KEY = Rule(
     "VK-E30",

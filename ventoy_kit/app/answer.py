@@ -55,7 +55,7 @@ def render(file: Path, node: str, host: Host) -> Outcome:
     workspace, plan, report = _plan(file, node, host)
     if plan is None:
         return Outcome("answer render", workspace.located(report))
-    files, found = node_answer(plan, workspace.library, node)
+    files, found = node_answer(plan, workspace.library, plan.node(node))
     report = workspace.located(found)
     if report.has_errors:
         return Outcome("answer render", report)
@@ -80,7 +80,7 @@ def simulate_target(
     facts, found = read_facts(hardware or facts_file(workspace.base, target), host)
     if facts is None:
         return Outcome("answer simulate", workspace.located(_as_errors(found)))
-    files, found = node_answer(plan, workspace.library, target)
+    files, found = node_answer(plan, workspace.library, plan.node(target))
     if found.has_errors:
         return Outcome("answer simulate", workspace.located(found))
     answers = {target: files["answer.toml"]} if "answer.toml" in files else {}

@@ -29,10 +29,9 @@ from ventoy_kit.hardware.bios_verdict import (
 )
 from ventoy_kit.hardware.firmware import FirmwareFacts, parse_facts
 from ventoy_kit.hardware.indirect import State
+from ventoy_kit.hardware.probe_text import FIRMWARE, joined_probe
 from ventoy_kit.hardware.profiles import BiosProfile, Setting
 from ventoy_kit.report import Place, Report
-
-PROBE = Path("probes") / "firmware.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,8 @@ def probe_text(host: Host) -> Outcome:
 
 
 def _probe(host: Host) -> str:
-    return host.files.read(host.data / PROBE).decode()
+    parts = {name: host.files.read(host.data / "probes" / name).decode() for name in FIRMWARE}
+    return joined_probe(parts, FIRMWARE)
 
 
 def check(file: Path, name: str, source: Source, host: Host) -> Outcome:

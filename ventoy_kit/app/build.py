@@ -29,7 +29,7 @@ from ventoy_kit.gather.isos import digest_isos
 from ventoy_kit.gather.secrets import SecretSources, gather_clear, gather_hashes
 from ventoy_kit.gather.wanted import origin_of
 from ventoy_kit.payload.model import Payload
-from ventoy_kit.payload.render import render_payload
+from ventoy_kit.payload.render import Answers, render_payload
 from ventoy_kit.plan.compose import compose
 from ventoy_kit.plan.inputs import Inputs, IsoFile
 from ventoy_kit.plan.model import Plan
@@ -117,10 +117,13 @@ def render(
     if report.has_errors:
         return None, report
     plan = compose(fleet, Inputs(workspace.library, isos, hashes, clear))
-    payload, found = render_payload(plan, workspace.library)
+    answers: Answers = {}
+    payload, found = render_payload(plan, workspace.library, answers)
     report.extend(found)
     if payload is not None:
-        found = Report([*workspace.hardware, *simulate_fleet(plan, workspace, host, remember=remember)])
+        found = Report(
+            [*workspace.hardware, *simulate_fleet(plan, workspace, host, answers, remember=remember)]
+        )
         report.extend(found)
         payload = None if found.has_errors else payload
     return (None, report) if payload is None else (Rendered(plan, payload, isos), report)

@@ -15,17 +15,26 @@ from ventoy_kit.app.workspace import Workspace
 from ventoy_kit.edge.files import exists
 from ventoy_kit.edge.state import load_state, save_state
 from ventoy_kit.payload.overlay import OverlayConf, node_data
-from ventoy_kit.payload.render import node_answer
+from ventoy_kit.payload.render import Answers, node_answer
 from ventoy_kit.plan.model import NodePlan, Plan
 from ventoy_kit.report import Report
 
 STATE = "simulations"
 
 
-def simulate_fleet(plan: Plan, workspace: Workspace, host: Host, *, remember: bool) -> Report:
+def simulate_fleet(
+    plan: Plan, workspace: Workspace, host: Host, rendered: Answers, *, remember: bool
+) -> Report:
     """Findings of the simulation of every node with facts, and one note about those without.
 
     A node that went through and has not changed since, nor its facts or the scripts, is not tried again.
+
+    Args:
+        plan: the plan.
+        workspace: where the facts are.
+        host: effects.
+        rendered: the answers that the plan's payload holds.
+        remember: whether it is noted which nodes went through.
 
     Raises:
         MachineError: the scripts could not be run.
@@ -37,8 +46,7 @@ def simulate_fleet(plan: Plan, workspace: Workspace, host: Host, *, remember: bo
     for node in plan.nodes:
         if node.name not in facts:
             continue
-        files, found = node_answer(plan, workspace.library, node.name)
-        report.extend(found)
+        files, _ = node_answer(plan, workspace.library, node, rendered)
         if "answer.toml" in files:
             answers[node.name] = files["answer.toml"]
         keys[node.name] = _digest(plan, node, facts[node.name], files, workspace.library.boot)

@@ -34,6 +34,12 @@ OUTPUT_NAME = Rule(
     "An output file ends as its form does",
     "`.txt`, `.md`, `.html`, `.pdf` or `.svg`: so no file of another kind is ever overwritten, and programs know what it is.",
 )
+OUTPUT_FOLDER = Rule(
+    "VK-U10",
+    "The folder of an output exists",
+    "`--output` makes no folders on the way to a file, since a mistyped path would leave them behind. Of a name that ends in "
+    "a slash, the last folder is made.",
+)
 NO_PDF = Rule(
     "VK-U08",
     "PDF files need the extra `pdf` of the package",

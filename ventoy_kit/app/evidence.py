@@ -8,8 +8,9 @@ from pathlib import Path
 from ventoy_kit.app.host import Host
 from ventoy_kit.fleet.placeholders import is_placeholder_serial, is_placeholder_uuid
 from ventoy_kit.gather.facts import FACTS_FOLDER
+from ventoy_kit.hardware.facts_document import document_of
 from ventoy_kit.hardware.firmware import FirmwareFacts, parse_facts
-from ventoy_kit.hardware.inventory import UNKNOWN, DiskFacts, Inventory, document_of, parse_inventory
+from ventoy_kit.hardware.inventory import UNKNOWN, DiskFacts, Inventory, parse_inventory
 from ventoy_kit.payload.evidence import Evidence, SeenDisk
 from ventoy_kit.report import Report
 

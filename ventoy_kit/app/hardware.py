@@ -11,7 +11,7 @@ from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Document, Heading, Lines, Next, Outcome, Table
 from ventoy_kit.app.workspace import load_library
-from ventoy_kit.app.writable import unwritable
+from ventoy_kit.app.writable import unplaced, unwritable
 from ventoy_kit.edge.files import exists, listing, make_folder, write_atomic
 from ventoy_kit.edge.node_probe import run_probe
 from ventoy_kit.fleet.decode import decode_fleet
@@ -21,7 +21,8 @@ from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.gather.facts import FACTS_FOLDER
 from ventoy_kit.hardware import inventory_codes as codes
-from ventoy_kit.hardware.inventory import Inventory, document_of, parse_inventory
+from ventoy_kit.hardware.facts_document import document_of
+from ventoy_kit.hardware.inventory import Inventory, parse_inventory
 from ventoy_kit.plan.adopt import NODE_NAME, host_node_name
 from ventoy_kit.plan.hardware_rules import identity_findings, reported_serial, reported_uuid
 from ventoy_kit.report import Place, Report
@@ -65,6 +66,10 @@ def scan(file: Path, name: str | None, options: ScanOptions, host: Host) -> Outc
         own = node.network.address
         address = f"root@{f'{name}.{fleet.defaults.domain}' if own is None else own.ip}"
     destination = None if options.local else options.ssh or address
+    if options.output not in (None, Path("-")):
+        problem = unplaced(options.output)
+        if problem.has_errors:
+            return Outcome("hardware scan", problem)
     script = load_library(host, None)[0].probe
     out = run_probe(host.fed_process, script, destination, sudo=options.sudo)
     inventory, report = parse_inventory(out, f"what {destination or 'this machine'} answered")

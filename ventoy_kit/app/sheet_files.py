@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ventoy_kit.app import codes
-from ventoy_kit.app.writable import unwritable
+from ventoy_kit.app.writable import unplaced, unwritable
 from ventoy_kit.edge.files import is_folder, make_folder, write_atomic
 from ventoy_kit.report import Place, Report
 
@@ -34,11 +34,11 @@ def check_output(output: Path, form: str, *, folder: bool) -> Report:
             place=Place(str(output)),
         )
         return Report([finding])
-    return unwritable(output if folder else output.parent)
+    return unwritable(output) if is_folder(output) else unplaced(output)
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:
-    """Write files, and the folders that they lie in.
+    """Write files, and the last folder of their paths.
 
     Raises:
         StorageError: something cannot be written.

@@ -193,6 +193,13 @@ def judge(result: NodeResult) -> list[Finding]:
     if wrong or (not out and len(wiped) != len(system)):
         message = f"would be wiped: {', '.join(wiped) or 'nothing'}; the node names {len(system)}"
         out.append(codes.WRONG_DISKS.finding(message, "Correct the node's disks.", path=at, on_key=True))
+    equals = [
+        d.name for d in result.inventory.disks if d.name not in wiped and any(same_disk(d, s) for s in system)
+    ]
+    if wiped and equals:
+        message = f"{', '.join(equals)} would stay, and carries the identifiers of a disk that is wiped"
+        remedy = "Give the node's system disks both serial and WWN, or take the other device out."
+        out.append(codes.ORDER.finding(message, remedy, path=at, on_key=True))
     if installer is not None and not installer.stops:
         nic = next((n for n in result.inventory.nics if n.name == installer.nic), None)
         if nic is None or node.address.mac not in (nic.mac, nic.permanent_mac):

@@ -13,8 +13,8 @@ from ventoy_kit.app.arming import ArmedSide, arming_line, arming_result, look_at
 from ventoy_kit.app.built import Built, load_built
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.image_file import create_stick_image
-from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome, counted
-from ventoy_kit.app.stage_view import plan_result, plan_table, time_needed
+from ventoy_kit.app.outcome import Block, Heading, Lines, Next, Outcome
+from ventoy_kit.app.stage_view import done_text, plan_result, plan_table, time_needed
 from ventoy_kit.app.targets import choose_target
 from ventoy_kit.edge.devices import Devices
 from ventoy_kit.edge.files import remove_file
@@ -225,7 +225,7 @@ def _look(
 
 
 def _done(stick: OpenStick, plan: StagePlan) -> list[Block]:
-    written = f"{counted(len(plan.steps), 'step')} done, every file was read back and compared."
+    written = done_text(plan.steps)
     if stick.kind == "device":
         return [Lines((written, "The stick is flushed. It is safe to unplug."))]
     if stick.kind == "image":

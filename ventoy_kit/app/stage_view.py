@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from ventoy_kit.app.outcome import Block, Lines, Table, counted
@@ -20,6 +22,18 @@ def plan_table(plan: StagePlan, nothing: str) -> list[Block]:
     total = f"{counted(len(plan.steps), 'step')}, {format_size(plan.write_bytes)} to write"
     total += f"; {counted(len(plan.kept), 'file')} kept ({format_size(kept)})" if plan.kept else ""
     return [Table(("", "file", "size", "why"), rows), Lines((total,))]
+
+
+def done_text(steps: Sequence[Step]) -> str:
+    """What was done to the files of a target, as a sentence."""
+    count = Counter(step.action for step in steps)
+    written = count[Action.WRITE] + count[Action.REPLACE]
+    parts = [
+        f"{counted(written, 'file')} written, read back and compared" if written else "",
+        f"{counted(count[Action.ADOPT], 'image')} taken over as found" if count[Action.ADOPT] else "",
+        f"{counted(count[Action.REMOVE], 'file')} removed" if count[Action.REMOVE] else "",
+    ]
+    return "; ".join(part for part in parts if part) + "." if steps else "All files were there already."
 
 
 ASSUMED_RATE = 10_000_000

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ventoy_kit.app.arming import ArmedSide, arming_result, look_at_arming
 from ventoy_kit.app.host import Host
-from ventoy_kit.app.outcome import Block, Heading, Lines, Outcome, Table, counted
+from ventoy_kit.app.outcome import Block, Heading, Lines, Outcome, Table
 from ventoy_kit.app.stage import Confirm, no_answer
-from ventoy_kit.app.stage_view import SIGN, step_result
+from ventoy_kit.app.stage_view import SIGN, done_text, step_result
 from ventoy_kit.app.targets import choose_target
 from ventoy_kit.app.workspace import load_workspace
 from ventoy_kit.edge.devices import Devices
@@ -91,7 +91,8 @@ def _unstage_from(
             return Outcome("unstage", report)
         armed.apply(files)
         apply_unstage(plan, files)
-    done = f"{counted(len(plan.steps), 'step')} done. What is left on {stick.title} is yours."
+    told = f": {done_text(plan.steps)}" if plan.steps else "."
+    done = f"{fleet} was taken off {stick.title}{told} What is left there is yours."
     safe = ("The stick is flushed. It is safe to unplug.",) if stick.kind == "device" else ()
     return Outcome("unstage", report, result, [Lines((done, *safe))])
 

@@ -11,6 +11,7 @@ from ventoy_kit.app.host import DEFAULT_FLEET, Host
 from ventoy_kit.app.outcome import Outcome
 from ventoy_kit.cli.commands import _complete_nodes, command, fleet_option
 from ventoy_kit.cli.console import Console
+from ventoy_kit.cli.ssh_options import over_ssh
 
 
 @click.group("bios")
@@ -23,12 +24,6 @@ def _complete_names(ctx: click.Context, param: click.Parameter, incomplete: str)
 
     names = completions(Path(ctx.params.get("fleet") or DEFAULT_FLEET), Host())
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
-def _destination(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
-    if value is not None and (not value or value.startswith("-") or any(c.isspace() for c in value)):
-        raise click.BadParameter("write USER@HOST or HOST, as ssh takes it")
-    return value
 
 
 @command("bios show")
@@ -51,13 +46,7 @@ def _show(fleet: Path, name: str, host: Host, console: Console) -> Outcome:  # n
     help="Read what the probe printed on the node.",
 )
 @click.option("--local", is_flag=True, help="Look at this machine, which must be the node.")
-@click.option(
-    "--ssh",
-    metavar="USER@HOST",
-    callback=_destination,
-    help="Look at it over SSH here instead of root at the node's address.",
-)
-@click.option("--sudo", is_flag=True, help="Become root with `sudo -n`, which asks for no password.")
+@over_ssh
 def _check(
     *,
     fleet: Path,

@@ -9,9 +9,9 @@ from click.shell_completion import CompletionItem
 
 from ventoy_kit.app.host import DEFAULT_FLEET, Host
 from ventoy_kit.app.outcome import Outcome
-from ventoy_kit.cli.bios_commands import _destination
 from ventoy_kit.cli.commands import _complete_nodes, command, fleet_option
 from ventoy_kit.cli.console import Console
+from ventoy_kit.cli.ssh_options import over_ssh
 
 
 @click.group("hardware")
@@ -38,13 +38,7 @@ def _complete_recorded(ctx: click.Context, param: click.Parameter, incomplete: s
 @fleet_option
 @click.argument("node", required=False, callback=_node_name, shell_complete=_complete_nodes)
 @click.option("--local", is_flag=True, help="Look at this machine.")
-@click.option(
-    "--ssh",
-    metavar="USER@HOST",
-    callback=_destination,
-    help="Look at it over SSH here instead of root at the node's address.",
-)
-@click.option("--sudo", is_flag=True, help="Become root with `sudo -n`, which asks for no password.")
+@over_ssh
 @click.option(
     "--output",
     "-o",

@@ -1,22 +1,35 @@
 """Runs the boot hook's own scripts over machines made of recorded facts, in a scratch folder that stands for `/`.
 
-One shell resolves many machines. The scripts are the bytes that the stick carries; only what asks for a real device
-is answered by the driver: Ventoy's tool that names the stick, and whether a device node is there.
+One shell resolves many machines. The scripts are the bytes that the stick carries; only what asks for a real device is
+answered by the driver: Ventoy's tool that names the stick, and whether a device node is there. The empty folder for
+results is there already, so that no program is started to make it.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ventoy_kit.errors import MachineError
 from ventoy_kit.ports import FedProcess
 
-TOOLS = ("sh", "tr", "sed", "grep", "dd", "cut")
+TOOLS = ("sh", "tr", "dd", "cut")
 """Programs that the scripts need."""
+
+SCRIPTS = ("lib.sh", "identity.sh", "disks.sh")
+
+BATCH = 50
+"""Machines in one shell: few enough for a small folder, enough that starting the shell costs nothing."""
+
+MEMORY = "/dev/shm"  # noqa: S108 - a folder of its own is made in it
+ENOUGH = 256 << 20
+"""Bytes that must be free there; a machine takes about 100 KiB, more with many disks."""
 
 DRIVER = """\
 set -u
@@ -24,15 +37,15 @@ VK_TAB='' VK_NEWLINE=''
 . "$1/scripts/lib.sh"
 . "$1/scripts/identity.sh"
 . "$1/scripts/disks.sh"
-vk_vtoydump() { [ "$1" != -f ] || cat "${VK_ROOT}/vtoydump"; }
+vk_vtoydump() { VK_REPLY=''; [ "$1" != -f ] || read -r VK_REPLY <"${VK_ROOT}/vtoydump"; }
+vk_make_run() { [ -d "${VK_RUN}" ]; }
 vk_is_device_node() { [ -d "${VK_ROOT}/sys/block/${1#/dev/}" ]; }
 for machine in "$1"/machines/*; do
     (
         vk_use_root "${machine}"
-        family=$(cat "${machine}/family")
+        read -r family <"${machine}/family"
         if vk_load "${family}" && vk_identify && vk_resolve_disks "${VK_NODE}"; then
             printf 'ok\\n%s\\n' "${VK_DISKS}" >"${machine}/result"
-            cat "${VK_RUN}/notes" >>"${machine}/result"
         else
             printf '%s\\n%s\\n' "${VK_CODE}" "${VK_DETAIL}" >"${machine}/result"
         fi
@@ -68,30 +81,42 @@ def missing_tools() -> tuple[str, ...]:
 def run_overlays(
     scripts: Mapping[str, str], machines: Sequence[Machine], process: FedProcess
 ) -> tuple[Resolved, ...]:
-    """Resolve the system disks of each machine.
+    """Resolve the system disks of each machine, several machines in one shell and several shells at once.
 
     Args:
         scripts: `lib.sh`, `identity.sh` and `disks.sh` as the stick carries them.
         machines: their files, with the overlay's data.
-        process: starts the shell.
+        process: starts the shells, from several threads.
 
     Raises:
-        MachineError: the shell failed, or the scratch folder cannot be written.
+        MachineError: a shell failed, or the scratch folder cannot be written.
     """
-    if not machines:
+    batches = [machines[start : start + BATCH] for start in range(0, len(machines), BATCH)]
+    if not batches:
         return ()
+    with ThreadPoolExecutor(min(len(batches), os.cpu_count() or 1)) as pool:
+        try:
+            found = list(pool.map(functools.partial(_run_batch, scripts, process), batches))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return tuple(one for batch in found for one in batch)
+
+
+def _run_batch(
+    scripts: Mapping[str, str], process: FedProcess, machines: Sequence[Machine]
+) -> tuple[Resolved, ...]:
     try:
-        with tempfile.TemporaryDirectory(prefix="ventoy-kit-") as scratch:
-            root = Path(scratch)
-            for name in ("lib.sh", "identity.sh", "disks.sh"):
-                _write(root / "scripts" / name, scripts[name].encode())
-            for number, machine in enumerate(machines):
-                _place(root / "machines" / f"{number:06}", machine)
-            argv = ("sh", "-c", DRIVER, "sh", scratch)
-            code, _, err = process.run(argv, timeout=60 + 2.0 * len(machines))
-            return tuple(
-                _result(root / "machines" / f"{n:06}" / "result", code, err) for n in range(len(machines))
-            )
+        with tempfile.TemporaryDirectory(prefix="ventoy-kit-", dir=_scratch_parent()) as scratch:
+            _place(f"{scratch}/scripts", {name: scripts[name].encode() for name in SCRIPTS})
+            folders = [f"{scratch}/machines/{number:06}" for number in range(len(machines))]
+            for folder, machine in zip(folders, machines, strict=True):
+                _place(folder, machine.files)
+                os.mkdir(f"{folder}/ventoy-kit/run")  # noqa: PTH102 - twenty paths a machine: plain calls
+                dumped = f"/dev/{machine.stick}#exfat#/installer.iso\n".encode()
+                _place(folder, {"family": f"{machine.family}\n".encode(), "vtoydump": dumped})
+            code, _, err = process.run(("sh", "-c", DRIVER, "sh", scratch), timeout=60 + 2.0 * len(machines))
+            return tuple(_result(Path(folder), code, err) for folder in folders)
     except OSError as error:
         raise MachineError(
             f"the scratch folder for the simulation cannot be used: {error.strerror or error}",
@@ -99,28 +124,43 @@ def run_overlays(
         ) from error
 
 
-def _place(folder: Path, machine: Machine) -> None:
-    for path, data in machine.files.items():
-        _write(folder / path, data)
-    _write(folder / "family", machine.family.encode())
-    _write(folder / "vtoydump", f"/dev/{machine.stick}#exfat#/installer.iso\n".encode())
-
-
-def _write(file: Path, data: bytes) -> None:
+def _scratch_parent() -> str | None:
+    """Memory, where there is enough of it; None for the usual folder, as for a user who names one."""
     try:
-        file.write_bytes(data)
-    except FileNotFoundError:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
+        space = os.statvfs(MEMORY)
+    except (OSError, AttributeError):
+        return None
+    if os.environ.get("TMPDIR") or not os.access(MEMORY, os.W_OK | os.X_OK):
+        return None
+    return MEMORY if space.f_bavail * space.f_frsize >= ENOUGH else None
 
 
-def _result(file: Path, code: int, err: str) -> Resolved:
+def _place(folder: str, files: Mapping[str, bytes]) -> None:
+    for path, data in files.items():
+        file = f"{folder}/{path}"
+        try:
+            _write(file, data)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120 - as above
+            _write(file, data)
+
+
+def _write(file: str, data: bytes) -> None:
+    with open(file, "wb", buffering=0) as out:  # noqa: PTH123 - as above
+        out.write(data)
+
+
+def _result(machine: Path, code: int, err: str) -> Resolved:
     try:
-        first, *rest = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        first, *rest = _text(machine / "result").splitlines()
     except (FileNotFoundError, ValueError) as error:
         said = (err.strip().splitlines() or [f"exit code {code}"])[-1]
         raise MachineError(f"the boot hook's scripts failed in the simulation: {said}") from error
     if first == "ok":
         disks = tuple(word.removeprefix("/dev/") for word in rest[0].split())
-        return Resolved(disks, "", "\n".join(rest[1:]))
+        return Resolved(disks, "", "\n".join(_text(machine / "ventoy-kit/run/notes").splitlines()))
     return Resolved((), first, "\n".join(rest))
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from ventoy_kit.hardware import inventory_codes as codes
-from ventoy_kit.hardware.inventory import Inventory, document_of, parse_inventory
+from ventoy_kit.hardware.facts_document import document_of
+from ventoy_kit.hardware.inventory import Inventory, parse_inventory
 from ventoy_kit.report import Place, Report
 
 FACTS_FOLDER = "hardware"

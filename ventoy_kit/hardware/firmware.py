@@ -1,8 +1,7 @@
-"""Facts of a machine's firmware as `probes/firmware.py` prints them, and how the vendors' drivers spell values. Pure."""
+"""Facts of a machine's firmware as the probe records them (`probes/firmware.py`), and how the vendors' drivers spell values. Pure."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ventoy_kit.hardware import firmware_codes as codes
+from ventoy_kit.hardware.facts_document import NoFactsError, damage, facts_of, section_of
 from ventoy_kit.report import Place, Report
-
-FORMATS = (1,)
 
 
 class _Facts(BaseModel):
@@ -125,26 +123,13 @@ def parse_facts(text: str, file: str) -> tuple[FirmwareFacts | None, Report]:
         remedy = "Record them anew: `ventoy-kit bios probe | ssh root@NODE python3 - > facts.json`."
         return None, Report([codes.FACTS_UNREADABLE.finding(message, remedy, place=Place(file))])
 
-    document: object = None
-    lines = text.strip().splitlines()
-    for candidate in (text, lines[-1] if lines else ""):
-        try:
-            document = json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-        break
-    if not isinstance(document, dict):
-        return refused(f"{file} holds no facts: it is no JSON document")
-    if document.get("format") not in FORMATS or isinstance(document.get("format"), bool):
-        return refused(f"{file} has the format {document.get('format')!r}, which is not known here")
-    if not isinstance(document.get("firmware"), dict):
-        return refused(f"{file} has no section `firmware`")
     try:
-        return FirmwareFacts.model_validate(document["firmware"]), Report()
+        section = section_of(facts_of(text, file), "firmware", file)
+        return FirmwareFacts.model_validate(section), Report()
+    except NoFactsError as error:
+        return refused(str(error))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in ("firmware", *first["loc"]))
-        return refused(f"{file} is damaged at {where}: {first['msg']}")
+        return refused(damage(error, file, "firmware"))
 
 
 @dataclass(frozen=True, slots=True)

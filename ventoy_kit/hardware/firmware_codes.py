@@ -15,8 +15,8 @@ NOTHING_TO_EXPORT = Rule(
 )
 FACTS_UNREADABLE = Rule(
     "VK-L03",
-    "The facts of a machine are those that the probe prints",
-    'Facts are the JSON document of `ventoy-kit bios probe`, run on the machine: `{"format": 1, "firmware": {...}}`.',
+    "Facts for `bios check` hold what the probe prints of the firmware",
+    'They are the JSON document of `ventoy-kit bios probe`, run on the machine: `{"format": 1, "firmware": {...}}`.',
 )
 OTHER_MACHINE = Rule(
     "VK-L04",

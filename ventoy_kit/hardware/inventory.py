@@ -12,15 +12,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from ventoy_kit.fleet.placeholders import is_placeholder_serial, is_placeholder_wwn, plain_wwn
 from ventoy_kit.hardware import inventory_codes as codes
+from ventoy_kit.hardware.facts_document import NoFactsError, damage, facts_of, section_of
 from ventoy_kit.report import Place, Report
 
-FORMATS = (1,)
 UNKNOWN = "unknown"
 """Stands in `DiskFacts.holds` where nothing could tell what is on a disk."""
 
@@ -156,32 +156,16 @@ def parse_inventory(text: str, file: str) -> tuple[Inventory | None, Report]:
         remedy = "Record the facts anew: `ventoy-kit hardware scan NODE`."
         return None, Report([codes.FACTS_UNREADABLE.finding(message, remedy, place=Place(file))])
 
-    document = document_of(text)
-    if not isinstance(document, dict):
-        return refused(f"{file} holds no facts: it is no JSON document")
     try:
+        document = facts_of(text, file)
         if "format" not in document and ("disks" in document or "nics" in document):
             return _from_device_info(_device_info().validate_python(document)), Report()
-        if document.get("format") not in FORMATS or isinstance(document.get("format"), bool):
-            return refused(f"{file} has the format {document.get('format')!r}, which is not known here")
-        if not isinstance(document.get("hardware"), dict):
-            return refused(f"{file} has no section `hardware`")
-        return _inventory().validate_json(json.dumps(document["hardware"]), strict=True), Report()
+        section = section_of(document, "hardware", file)
+        return _inventory().validate_json(json.dumps(section), strict=True), Report()
+    except NoFactsError as error:
+        return refused(str(error))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return refused(f"{file} is damaged at {where}: {first['msg']}")
-
-
-def document_of(text: str) -> Any:
-    """The JSON document that a text is or ends with; None if it is none. A talkative login may stand before it."""
-    lines = text.strip().splitlines()
-    for candidate in (text, lines[-1] if lines else ""):
-        try:
-            return json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-    return None
+        return refused(damage(error, file))
 
 
 @dataclass(frozen=True, slots=True)

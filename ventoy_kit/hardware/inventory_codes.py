@@ -4,8 +4,8 @@ from ventoy_kit.report import Rule, Severity
 
 FACTS_UNREADABLE = Rule(
     "VK-Q01",
-    "Hardware facts are those that the probe or Proxmox's device-info prints",
-    "Facts are the JSON document of `ventoy-kit hardware scan`, or of `proxmox-auto-install-assistant device-info "
+    "Facts of hardware are what `hardware scan` or Proxmox's device-info prints",
+    "They are the JSON document of `ventoy-kit hardware scan`, or of `proxmox-auto-install-assistant device-info "
     "--format json`. Those of a node lie in `hardware/NODE.json` beside the fleet file.",
 )
 FACTS_OF_NOBODY = Rule(

@@ -1,21 +1,29 @@
-"""The program that looks at a machine: the probes of `probes/` joined into one file. Pure."""
+"""The programs that look at a machine: parts of `probes/` joined into one file each. Pure."""
 
 from __future__ import annotations
 
-_MAIN = "\n\ndef main():\n"
+import re
+from collections.abc import Mapping
+
+FIRMWARE = ("tree.py", "firmware.py", "program.py")
+"""Parts of the probe that records the firmware's settings alone."""
+
+WHOLE = ("tree.py", "firmware.py", "disks.py", "hardware.py", "program.py")
+"""Parts of the probe that records everything."""
+
+_BETWEEN_PARTS = re.compile(
+    rf"^from (?:{'|'.join(part.removesuffix('.py') for part in WHOLE)}) import .*\n", re.MULTILINE
+)
 
 
-def joined_probe(firmware: str, hardware: str) -> str:
-    """One program that prints both sections of the facts.
+def joined_probe(parts: Mapping[str, str], names: tuple[str, ...]) -> str:
+    """One program made of these parts, without what they import from each other.
 
-    The hardware probe's `main` prints the firmware's section too where that probe's `collect` is defined before it;
-    the two have no other names in common that mean different things (tests/hardware/test_probe.py compares them).
+    The parts stand in one namespace then; no two define one name (tests/hardware/test_hardware_probe.py).
 
     Args:
-        firmware: text of `probes/firmware.py`.
-        hardware: text of `probes/hardware.py`.
+        parts: texts of the files of `probes/` by name.
+        names: which of them, in this order: what one needs stands before it.
     """
-    head, found, _ = firmware.partition(_MAIN)
-    if not found:
-        raise ValueError("the firmware probe has no main()")
-    return f"{head}\n\n# The part that looks at disks, network interfaces and PCI.\n\n{hardware}"
+    texts = [_BETWEEN_PARTS.sub("", parts[name]).strip() for name in names]
+    return "#!/usr/bin/env python3\n" + "\n\n\n".join(texts) + "\n"

@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Mapping
 
 
-def pack(files: Mapping[str, tuple[bytes, int]]) -> bytes:
+def pack(files: Mapping[str, tuple[bytes, int]], *, compress: bool = True) -> bytes:
     """Pack files (path -> content and permission bits) with nothing in it that depends on host, user or time."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -25,4 +25,4 @@ def pack(files: Mapping[str, tuple[bytes, int]]) -> bytes:
             entry = tarfile.TarInfo(path)
             entry.size, entry.mode = len(data), mode
             archive.addfile(entry, io.BytesIO(data))
-    return bz2.compress(buffer.getvalue(), 9)
+    return bz2.compress(buffer.getvalue(), 9) if compress else buffer.getvalue()

@@ -41,6 +41,8 @@ def render_overlay(
     nodes: tuple[NodePlan, ...],
     answers: Mapping[str, Mapping[str, bytes]],
     boot: Mapping[str, str],
+    *,
+    compress: bool = True,
 ) -> bytes:
     """The archive.
 
@@ -49,6 +51,7 @@ def render_overlay(
         nodes: the nodes that install from the image.
         answers: files of each node by node and file name, as the family rendered them.
         boot: the scripts of boot_overlay/ by name.
+        compress: whether it is for the stick; without, it only says what is in it.
     """
     files: dict[str, tuple[bytes, int]] = {f"{LIVE_INJECTION}/hook.sh": (boot["hook.sh"].encode(), 0o755)}
     for name, text in boot.items():
@@ -60,7 +63,7 @@ def render_overlay(
         base = f"ventoy-kit/nodes/{node.name}"
         for name, data in answers[node.name].items():
             files[f"{base}/{name}"] = (data, 0o755 if name == "first-boot" else 0o600)
-    return pack(files)
+    return pack(files, compress=compress)
 
 
 CLEAR = "boot overlay with answers and secrets in clear of "

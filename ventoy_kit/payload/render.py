@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ventoy_kit.images.menu import derive_armed_menu, derive_toolbox_menu
@@ -26,45 +27,62 @@ PROBE_PATH = "probe/hardware.py"
 """The program that records a machine's facts, for a rescue system that has the stick at hand."""
 
 
-def render_payload(plan: Plan, library: Library) -> tuple[Payload | None, Report]:
+Answers = dict[str, tuple[Mapping[str, bytes], Report]]
+"""By node, what its answer consists of whatever the generation, and what was found while it was rendered."""
+
+
+def render_payload(
+    plan: Plan, library: Library, known: Answers | None = None
+) -> tuple[Payload | None, Report]:
     """Render everything, twice: once to know the generation, once with it.
 
     Args:
         plan: a plan without errors.
         library: templates, scripts and profiles.
+        known: answers that were rendered from the same plan and library; the others are added.
 
     Returns:
         The payload, or None with findings VK-W*.
     """
-    draft, report = _render(plan, library, NO_GENERATION)
+    known = {} if known is None else known
+    draft, report = _render(plan, library, NO_GENERATION, known)
     if draft is None:
         return None, report
     generation = digest_of(draft.files, draft.isos, draft.config)[:8]
-    return _render(plan, library, generation)
+    return _render(plan, library, generation, known)
 
 
-def node_answer(plan: Plan, library: Library, name: str) -> tuple[dict[str, bytes], Report]:
-    """The answer files of one node by name, as they lie in the archive; none when the report has errors."""
+def node_answer(
+    plan: Plan, library: Library, node: NodePlan, known: Answers | None = None
+) -> tuple[dict[str, bytes], Report]:
+    """The answer files of one node by name, as they lie in the archive; none when the report has errors.
+
+    Args:
+        plan: the plan that the node is of.
+        library: templates.
+        node: the node.
+        known: as for `render_payload`.
+    """
     report = Report()
-    node = next(n for n in plan.nodes if n.name == name)
-    image = plan.image(node.image)
-    files = _Renderer(plan, library, NO_GENERATION, report).node_files(node, image)
-    return ({} if report.has_errors else {k: v for k, v in files.items() if k != "first-boot"}), report
+    renderer = _Renderer(plan, library, NO_GENERATION, report, {} if known is None else known)
+    files = renderer.answer_files(node, plan.image(node.image))
+    return ({} if report.has_errors else files), report
 
 
-def _render(plan: Plan, library: Library, generation: str) -> tuple[Payload | None, Report]:
+def _render(plan: Plan, library: Library, generation: str, known: Answers) -> tuple[Payload | None, Report]:
     report = Report()
-    return _Renderer(plan, library, generation, report).payload(), report
+    return _Renderer(plan, library, generation, report, known).payload(), report
 
 
 @dataclass(frozen=True, slots=True)
 class _Renderer:
-    """One rendering of a plan under one generation; findings are collected in `report`."""
+    """One rendering of a plan under one generation; findings are collected in `report`, answers in `known`."""
 
     plan: Plan
     library: Library
     generation: str
     report: Report
+    known: Answers
 
     def payload(self) -> Payload | None:
         """Everything, or None if the report has errors."""
@@ -120,7 +138,9 @@ class _Renderer:
         ]
         if not self.report.has_errors:
             conf = OverlayConf(plan.fleet, self.generation, image)
-            archive = render_overlay(conf, nodes, answers, self.library.boot)
+            # Compressing takes longer than all the rest, and a draft is only hashed.
+            final = self.generation != NO_GENERATION
+            archive = render_overlay(conf, nodes, answers, self.library.boot, compress=final)
             out.append(PayloadFile(f"{folder}/overlay.tar.bz2", archive, overlay_origin(nodes)))
         return out
 
@@ -137,26 +157,21 @@ class _Renderer:
 
     def node_files(self, node: NodePlan, image: ImagePlan) -> dict[str, bytes]:
         """What the archive holds for one node; incomplete when the report has errors."""
-        out: dict[str, bytes | None] = {}
-        files = self.library.families[image.facts.family or ""]
-        if image.facts.family == "proxmox":
-            out["answer.toml"], found = proxmox.render_answer(node, files, image.facts)
-            self.report.extend(found)
-        else:
-            out["preseed.cfg"] = self._ticket(node, image)
-            out["partman.cfg"], found = debian.render_answers(node, image, files)
-            self.report.extend(found)
-            out["recipe"], found = debian.render_recipe(node, image, files)
-            self.report.extend(found)
-            if node.install.raid is not None:
-                out["esp"] = b"mirrored\n"
-            if node.users:
-                out["users"] = debian.render_users(node)
-            out["authorized_keys"] = "".join(f"{key}\n" for key in node.ssh_keys).encode()
+        files = self.answer_files(node, image)
         # The Proxmox step insists on the file, so that a damaged archive shows; without hooks the installer ignores it.
         if node.hooks or image.facts.family == "proxmox":
-            out["first-boot"] = self._runner(node)
-        return {name: data for name, data in out.items() if data is not None}
+            runner = self._runner(node)
+            files |= {} if runner is None else {"first-boot": runner}
+        return files
+
+    def answer_files(self, node: NodePlan, image: ImagePlan) -> dict[str, bytes]:
+        """Those of them that answer the installer's questions."""
+        if node.name not in self.known:
+            self.known[node.name] = _lasting_files(node, image, self.library)
+        files, found = self.known[node.name]
+        self.report.extend(found)
+        ticket = None if image.facts.family == "proxmox" else self._ticket(node, image)
+        return dict(files) if ticket is None else {"preseed.cfg": ticket, **files}
 
     def _runner(self, node: NodePlan) -> bytes | None:
         own = self.library.runner
@@ -170,3 +185,24 @@ class _Renderer:
             remedy, path = "Use fewer or smaller hooks on this node.", ("nodes", node.name, "hooks")
             self.report.add(codes.RUNNER_SIZE.finding(str(error), remedy, path=path))
             return None
+
+
+def _lasting_files(node: NodePlan, image: ImagePlan, library: Library) -> tuple[dict[str, bytes], Report]:
+    """The answer files of a node in which no generation stands."""
+    report = Report()
+    out: dict[str, bytes | None] = {}
+    files = library.families[image.facts.family or ""]
+    if image.facts.family == "proxmox":
+        out["answer.toml"], found = proxmox.render_answer(node, files, image.facts)
+        report.extend(found)
+    else:
+        out["partman.cfg"], found = debian.render_answers(node, image, files)
+        report.extend(found)
+        out["recipe"], found = debian.render_recipe(node, image, files)
+        report.extend(found)
+        if node.install.raid is not None:
+            out["esp"] = b"mirrored\n"
+        if node.users:
+            out["users"] = debian.render_users(node)
+        out["authorized_keys"] = "".join(f"{key}\n" for key in node.ssh_keys).encode()
+    return {name: data for name, data in out.items() if data is not None}, report

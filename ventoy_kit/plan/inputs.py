@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from ventoy_kit.fleet.hooks import HookSpec
-from ventoy_kit.hardware.probe_text import joined_probe
+from ventoy_kit.hardware.probe_text import WHOLE, joined_probe
 from ventoy_kit.hardware.profiles import BiosProfile
 from ventoy_kit.images.catalog import CatalogEntry
 from ventoy_kit.images.facts import IsoFacts
@@ -25,7 +25,7 @@ class Library:
         runner: files of the first-boot runner by name.
         catalog: entries of the image catalog by id.
         certificates: files of the catalog's `keys/` folder by name, as they are.
-        probes: programs that look at a machine, by file name; never the user's.
+        probes: parts of the programs that look at a machine, by file name; never the user's.
     """
 
     hooks: Mapping[str, HookSpec]
@@ -40,7 +40,7 @@ class Library:
     @property
     def probe(self) -> str:
         """The program that records all facts of a machine."""
-        return joined_probe(self.probes["firmware.py"], self.probes["hardware.py"])
+        return joined_probe(self.probes, WHOLE)
 
 
 @dataclass(frozen=True, slots=True)

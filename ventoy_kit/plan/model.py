@@ -156,6 +156,10 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     blueprint: Blueprint
 
+    def node(self, name: str) -> NodePlan:
+        """A node by its name; KeyError if the plan has none of that name."""
+        return {n.name: n for n in self.nodes}[name]
+
     def nodes_of(self, image: str) -> tuple[NodePlan, ...]:
         """The nodes that install from an image."""
         return tuple(n for n in self.nodes if n.image == image)

@@ -18,8 +18,9 @@ FONTS = "'DejaVu Sans', Verdana, 'Bitstream Vera Sans', Helvetica, Arial, sans-s
 
 def escape(text: str) -> str:
     """Text as it may stand in an element or an attribute of HTML or XML; what XML does not allow is replaced."""
-    allowed = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return html.escape(allowed, quote=True)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return html.escape(text, quote=True)
 
 
 def css_string(text: str) -> str:

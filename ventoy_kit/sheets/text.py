@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ventoy_kit.sheets.model import Booklet, Mark, Section
 
@@ -49,12 +50,16 @@ def _section(section: Section) -> Iterator[str]:
             yield from _wrap(item.judged, "    ", "      ")
 
 
-def _wrap(text: str, first: str, rest: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
+@lru_cache(4096)
+def _wrap(text: str, first: str, rest: str) -> tuple[str, ...]:
+    """Remembered, since most of what the sheets of a fleet say is the same for every node."""
+    return tuple(
+        textwrap.wrap(
+            text,
+            WIDTH,
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     )
