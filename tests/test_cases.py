@@ -79,11 +79,13 @@ def payload_files(folder: Path) -> dict[str, str]:
     """The build folder's files by path, archives unpacked, without what belongs to the kit itself."""
     root = folder / "build" / "ventoy"
     (fleet,) = (p for p in root.iterdir() if p.is_dir())
-    (generation,) = (p.name for p in fleet.iterdir() if p.is_dir())
+    (generation,) = (
+        p.name for p in fleet.iterdir() if p.name not in ("checklists", "probe", "manifest.json")
+    )
     out: dict[str, str] = {}
     for file in sorted(p for p in root.rglob("*") if p.is_file()):
         path = file.relative_to(root).as_posix()
-        if file.name == "manifest.json" or file.suffix == ".html" or path.endswith("/probe/hardware.py"):
+        if file.name == "manifest.json" or file.suffix == ".html" or "/probe/" in path:
             continue
         if file.name == "overlay.tar.bz2":
             out |= {f"{path}/{name}": text for name, text in unpacked(file.read_bytes()).items()}
@@ -91,8 +93,11 @@ def payload_files(folder: Path) -> dict[str, str]:
             out[path] = file.read_text()
     fixed = {}
     for path, text in out.items():
-        shown = text.split(CODES_HEADING)[0] if "/checklists/" in path else text
-        fixed[path.replace(generation, "GENERATION")] = shown.replace(generation, "GENERATION")
+        if "/checklists/" in path:  # the tag in their names is a digest of them with what is cut off here
+            node, _, ending = path.partition(".")
+            fixed[f"{node}.{ending.partition('.')[2]}"] = text.split(CODES_HEADING)[0]
+        else:
+            fixed[path.replace(generation, "GENERATION")] = text.replace(generation, "GENERATION")
     return fixed
 
 

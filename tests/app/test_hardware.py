@@ -136,7 +136,7 @@ def test_the_json_of_proxmox_is_shown(fleet, cli):
 
 def test_the_probe_is_printed_and_travels_on_the_stick(built, cli):
     text = cli("hardware", "probe").out
-    (on_stick,) = built.glob("build/ventoy/*/*/probe/hardware.py")
+    (on_stick,) = built.glob("build/ventoy/*/probe/hardware.*.py")
     assert on_stick.read_text() == text
     assert text.startswith("#!/usr/bin/env python3\n")
 

@@ -202,7 +202,7 @@ class TestRefusals:
         elif damage == "iso":
             os.truncate(staged / ISO, 100)
         elif damage == "checklist":
-            next(staged.rglob("node1.armed.txt")).unlink()
+            next(staged.rglob("node1.*.armed.txt")).unlink()
         else:
             data = files[damage].read_bytes()
             files[damage].write_bytes(data[:-1] + b"!")
@@ -427,9 +427,7 @@ class TestStageAndStatus:
         assert cli("build").code == 0
         result = cli.json("stage", staged, "--yes").result
         assert result["held"] == {"node1": generation}
-        held = {
-            p for p in old if f"/{generation}/proxmox-ve/" in p or f"/{generation}/checklists/node1." in p
-        }
+        held = {p for p in old if f"/{generation}/proxmox-ve/" in p or "/checklists/node1." in p}
         assert len(held) == 8
         assert {p: d for p, d in contents(staged).items() if p in held} == {p: old[p] for p in held}
         assert cli.json("stage", staged).result["steps"] == []
@@ -526,8 +524,11 @@ class TestUnstage:
     def test_with_a_manifest_that_cannot_be_read(self, staged, cli):
         arm(cli, staged)
         (staged / MANIFEST).write_bytes(b"{")
+        notes = {"ventoy/mycluster/checklists/notes.txt", "ventoy/mycluster/checklists/node1.of.mine.txt"}
+        for path in notes:
+            (staged / path).write_bytes(b"mine")
         assert cli("unstage", staged, "--yes").code == 0
-        assert contents(staged).keys() == {CONFIG, ISO, f"{ISO}.sha256"}
+        assert contents(staged).keys() == {CONFIG, ISO, f"{ISO}.sha256", *notes}
         assert contents(staged)[CONFIG] == MINE
 
     def test_the_users_changes_to_an_armed_menu_are_kept_beside(self, staged, cli):

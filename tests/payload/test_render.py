@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from tests.support.fleets import BASE, as_yaml, base_fleet, check, library, node, payload_of, plan_of
 from tests.test_cases import unpacked
 from ventoy_kit.fleet.marks import read_marked
-from ventoy_kit.payload.model import Payload, digest_of
+from ventoy_kit.payload.model import Payload, checklist_tag, digest_of
 from ventoy_kit.payload.render import NO_GENERATION, render_payload
 
 MIXED = sorted(BASE.parent.glob("built-*/fleet.yaml"))
@@ -95,7 +96,8 @@ def test_the_generation_is_the_digest_of_what_it_names():
     payload, _ = render_payload(plan, library())
     assert payload is not None
     draft = {f.path.replace(payload.generation, NO_GENERATION): f for f in payload.files}
-    assert all(path.startswith(f"ventoy/demo/{NO_GENERATION}/") for path in draft)
+    beside = ("ventoy/demo/checklists/", "ventoy/demo/probe/")
+    assert all(path.startswith((f"ventoy/demo/{NO_GENERATION}/", *beside)) for path in draft)
     assert len(payload.generation) == 8
     assert digest_of(payload.files, payload.isos, payload.config)[:8] != payload.generation
 
@@ -138,9 +140,38 @@ def test_what_runs_on_a_node_changes_checklists_alone():
         }
 
     before, after = files(payload_of(text.encode())), files(payload_of(other.encode()))
-    assert before.keys() == after.keys()
-    changed = {path for path in before if before[path] != after[path]}
-    assert {path.rpartition("/")[2] for path in changed} == {"alpha.txt", "alpha.html", "alpha.armed.txt"}
+    old, new = (
+        {re.sub(r"\.[0-9a-f]{8}\.", ".TAG.", p): d for p, d in one.items()} for one in (before, after)
+    )
+    assert old.keys() == new.keys()
+    assert {path.rpartition("/")[2] for path in old if old[path] != new[path]} == {
+        "alpha.TAG.txt",
+        "alpha.TAG.html",
+        "alpha.TAG.armed.txt",
+    }
+
+
+def test_a_document_keeps_its_path_for_as_long_as_its_bytes_and_no_longer():
+    """So that a changed answer writes the sheets of one node, and the old ones stay whole beside them."""
+    text = BASE.read_text()
+    before = payload_of(text.encode())
+    after = payload_of(text.replace("10.0.0.11/24", "10.0.0.13/24").encode())
+    old, new = (
+        {f.path: f.data for f in p.files if not f.path.startswith(f"{p.folder}/{p.generation}/")}
+        for p in (before, after)
+    )
+    assert len(old) == len(new) == 7
+    assert all(old[path] == new[path] for path in old.keys() & new.keys())
+    assert {path.rpartition("/")[2].partition(".")[0] for path in old.keys() & new.keys()} == {
+        "beta",
+        "hardware",
+    }
+    for path, data in new.items():
+        tag = path.split(".")[1]
+        assert path.endswith(".py") or f"checklist {tag}".encode() in data
+        assert after.generation.encode() not in data
+    assert {f"{before.folder}/checklists/beta.{checklist_tag(after.manifest(), 'beta')}.txt"} <= new.keys()
+    assert checklist_tag(after.manifest(), "bet") == ""
 
 
 def test_every_ticket_names_generation_and_node_and_nothing_else_of_the_node():

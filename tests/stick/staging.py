@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support.fakes import MemoryStick, Silent
-from ventoy_kit.payload.model import Entry, Manifest
+from ventoy_kit.payload.model import Entry, Manifest, document_path
 from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Report
 from ventoy_kit.stick.apply import Source, apply_plan, survey
@@ -38,6 +38,10 @@ def make_wanted(isos: Mapping[str, bytes], nodes: tuple[str, ...], fleet: str = 
     """A build of some ISOs with tickets, an archive and a menu for each."""
     generation = digest(repr((sorted(isos.items()), nodes)).encode())[:8]
     data = {f"iso/{name}": content for name, content in isos.items()}
+    # What is for people lies beside the generations; builds that differ elsewhere share it.
+    for node in nodes:
+        sheet = f"{node} of {min(len(isos), 2)}".encode()
+        data[document_path(fleet, "checklists", node, digest(sheet)[:8], "txt")] = sheet
     config: dict[str, list[object]] = {
         "auto_install": [],
         "injection": [],

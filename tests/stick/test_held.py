@@ -36,11 +36,14 @@ def test_image_and_answers_of_the_node_are_held_and_nothing_else():
 
 
 def test_the_checklists_of_the_node_are_held():
-    base = f"ventoy/fleet/{OLD.manifest.generation}/checklists"
-    sheets = [Entry(f"{base}/{n}", 1, "0" * 64, "checklist") for n in ("n1.txt", "n1.armed.txt", "n10.txt")]
+    base, tag = "ventoy/fleet/checklists", "0a1b2c3d"
+    names = (f"n1.{tag}.txt", f"n1.{tag}.armed.txt", "n1.99999999.txt", f"n10.{tag}.txt")
+    sheets = [Entry(f"{base}/{n}", 1, "0" * 64, "checklist") for n in names]
     before = replace(OLD.manifest, entries=(*OLD.manifest.entries, *sheets))
-    held = held_paths(NEW.manifest.generation, before, HISTORY)
-    assert {f"{base}/n1.txt", f"{base}/n1.armed.txt"} == {p for p in held if base in p}
+    last = replace(HISTORY.nodes["n1"], checklist=tag)
+    held = held_paths(NEW.manifest.generation, before, History("x", {"n1": last}))
+    assert {f"{base}/{n}" for n in names[:2]} == {p for p in held if base in p}
+    assert held_paths(NEW.manifest.generation, before, HISTORY) == OF_A  # a history that does not tell
 
 
 def test_nothing_is_held_without_a_history_a_manifest_or_another_generation():

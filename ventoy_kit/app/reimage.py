@@ -24,7 +24,7 @@ from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.fleet.schema import Disk, Fleet, Node
 from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.gather import codes as gather_codes
-from ventoy_kit.payload.model import CHECKLIST_FOLDER, Manifest
+from ventoy_kit.payload.model import Manifest, checklist_stem, checklist_tag
 from ventoy_kit.payload.ticket import armed_ticket
 from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Finding, Place, Report
@@ -229,7 +229,8 @@ def _look(stick: OpenStick, files: StickFiles, wish: _Wish) -> tuple[_Armable | 
         if lack is not None:
             report.add(_not_staged(stick, lack))
         return None, report
-    checklist = f"ventoy/{manifest.fleet}/{manifest.generation}/{CHECKLIST_FOLDER}/{wish.name}.armed.txt"
+    tag = checklist_tag(wish.built, wish.name)
+    checklist = f"{checklist_stem(manifest.fleet, wish.name, tag)}armed.txt"
     known = {e.path: e for e in manifest.entries}
     read: dict[str, bytes] = {}
     for path in (*delivery.files, checklist):
@@ -304,6 +305,7 @@ def _new_arming(wish: _Wish, armable: _Armable, host: Host, lifetime: timedelta)
             title=wish.node.title,
             image=armable.delivery.image,
             doomed=doomed,
+            checklist=checklist_tag(wish.built, wish.name),
         ),
         report,
     )

@@ -10,9 +10,9 @@ from click.shell_completion import CompletionItem
 from ventoy_kit.app.host import DEFAULT_FLEET, Host
 from ventoy_kit.app.outcome import Outcome
 from ventoy_kit.app.workspace import load_library
-from ventoy_kit.cli.bios_commands import _destination
 from ventoy_kit.cli.commands import _complete_nodes, command, fleet_option
 from ventoy_kit.cli.console import Console
+from ventoy_kit.cli.ssh_options import over_ssh
 
 
 @click.group("hooks")
@@ -49,13 +49,7 @@ def _show(fleet: Path, name: str, host: Host, console: Console) -> Outcome:  # n
 @command("hooks verify")
 @fleet_option
 @click.argument("nodes", metavar="[NODE]...", nargs=-1, shell_complete=_complete_nodes)
-@click.option(
-    "--ssh",
-    metavar="USER@HOST",
-    callback=_destination,
-    help="Look there over SSH instead of at root at the node's address; for one NODE.",
-)
-@click.option("--sudo", is_flag=True, help="Become root with `sudo -n`, which asks for no password.")
+@over_ssh
 def _verify(
     *,
     fleet: Path,

@@ -23,6 +23,6 @@ def over_ssh(function: Callable[..., Any]) -> Callable[..., Any]:
         "--ssh",
         metavar="USER@HOST",
         callback=_destination,
-        help="Look at it over SSH here instead of root at the node's address.",
+        help="Look at it over SSH here instead of root at the node's address; for one NODE.",
     )
     return ssh(sudo(function))

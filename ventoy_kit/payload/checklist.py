@@ -5,11 +5,13 @@ What it says lies in `machine_items`, `fleet_items` and `screen_items`; how it l
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from ventoy_kit.payload import fleet_items, machine_items, screen_items
 from ventoy_kit.payload.evidence import Evidence
+from ventoy_kit.payload.model import TAG
 from ventoy_kit.payload.screen_items import ArmingNote
 from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.model import NodePlan, Plan
@@ -78,14 +80,20 @@ def booklet_of(title: str, sheets: tuple[Sheet, ...], library: Library, foot: tu
 StickForm = Literal["txt", "html", "armed.txt"]
 
 
-def staged_checklists(
-    plan: Plan, node: NodePlan, library: Library, generation: str
-) -> Mapping[StickForm, bytes]:
-    """The checklists of a node as they lie on the stick, by the ending of their names.
+def staged_checklists(plan: Plan, node: NodePlan, library: Library) -> tuple[str, Mapping[StickForm, bytes]]:
+    """The checklists of a node as they lie on the stick: their tag, and their bytes by the ending of their names.
 
-    Nothing in them was looked up on the machine, so they stay right for as long as the generation does.
+    The tag is a digest of what they say, and they show it: so paper and stick can be compared. They do not show the
+    generation, since most changes of a fleet leave most of them as they were. Nothing in them was looked up on the
+    machine.
     """
-    foot = (f"{plan.title} ({plan.fleet})", f"generation {generation}")
+    draft = _forms(plan, node, library, "0" * TAG)
+    tag = hashlib.sha256(b"".join(draft.values())).hexdigest()[:TAG]
+    return tag, _forms(plan, node, library, tag)
+
+
+def _forms(plan: Plan, node: NodePlan, library: Library, tag: str) -> Mapping[StickForm, bytes]:
+    foot = (f"{plan.title} ({plan.fleet})", f"checklist {tag}")
     toolbox = booklet_of(f"Checklist for {node.name}", (sheet_of(plan, node, library),), library, foot)
     armed = booklet_of(
         f"Checklist for {node.name}", (sheet_of(plan, node, library, armed=True),), library, foot

@@ -10,8 +10,8 @@ from typing import Any
 
 MANIFEST_FORMAT = 1
 
-CHECKLIST_FOLDER = "checklists"
-"""Folder of the checklists in a generation."""
+TAG = 8
+"""Hex digits of a digest in a generation's name, and in the names of the documents beside it."""
 
 ARMED_MENU = "grub-armed.cfg"
 """Name of an image's boot menu for an armed stick, beside the toolbox's `grub.cfg`."""
@@ -29,6 +29,37 @@ class PayloadFile:
     def sha256(self) -> str:
         """Digest of the content, 64 hex digits."""
         return hashlib.sha256(self.data).hexdigest()
+
+
+def document_path(fleet: str, folder: str, stem: str, tag: str, ending: str) -> str:
+    """Where a file lies that is for people alone: beside the generations, under a name that tells its content.
+
+    No menu names it, so it needs no folder per generation; an equal one is there already and is not written again, and
+    one that changed gets another name, so that the one before stays whole until the menus are switched.
+    """
+    return f"ventoy/{fleet}/{folder}/{stem}.{tag}.{ending}"
+
+
+CHECKLISTS, PROBE = DOCUMENTS = "checklists", "probe"
+"""Folders of such files: `<node>.<tag>.txt` and so on, and the program that records a machine's facts."""
+
+
+def checklist_stem(fleet: str, node: str, tag: str) -> str:
+    """How the paths of one node's checklists begin; a node's name holds no dot."""
+    return document_path(fleet, CHECKLISTS, node, tag, "")
+
+
+def checklist_tag(manifest: Manifest, node: str) -> str:
+    """The tag of a node's checklists in the manifest of a build, empty if there are none."""
+    beginning = f"ventoy/{manifest.fleet}/{CHECKLISTS}/{node}."
+    return next(
+        (
+            e.path.removeprefix(beginning).partition(".")[0]
+            for e in manifest.entries
+            if e.path.startswith(beginning)
+        ),
+        "",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +161,7 @@ class Payload:
     Attributes:
         fleet: name of the fleet.
         generation: first 8 hex digits of the digest of everything below.
-        files: rendered files; those below `ventoy/<fleet>/<generation>/`.
+        files: rendered files; those below `ventoy/<fleet>/`.
         isos: ISO files by reference.
         config: the kit's entries of ventoy.json, by plugin.
     """

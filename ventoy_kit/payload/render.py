@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,17 @@ from ventoy_kit.images.menu import derive_armed_menu, derive_toolbox_menu
 from ventoy_kit.payload import codes
 from ventoy_kit.payload.answers import debian, proxmox
 from ventoy_kit.payload.checklist import staged_checklists
-from ventoy_kit.payload.model import ARMED_MENU, CHECKLIST_FOLDER, IsoRef, Payload, PayloadFile, digest_of
+from ventoy_kit.payload.model import (
+    ARMED_MENU,
+    CHECKLISTS,
+    PROBE,
+    TAG,
+    IsoRef,
+    Payload,
+    PayloadFile,
+    digest_of,
+    document_path,
+)
 from ventoy_kit.payload.overlay import OverlayConf, overlay_origin, render_overlay
 from ventoy_kit.payload.runner import RunnerHook, RunnerNode, RunnerTexts, RunnerTooLargeError, render_runner
 from ventoy_kit.payload.ticket import AUTO, plain_ticket, ticket_line
@@ -18,13 +29,10 @@ from ventoy_kit.plan.inputs import Library
 from ventoy_kit.plan.model import ImagePlan, NodePlan, Plan
 from ventoy_kit.report import Place, Report, Severity
 
-NO_GENERATION = "00000000"
+NO_GENERATION = "0" * TAG
 """Stands for the generation while the digest that it is made of is computed."""
 
 PATH_LIMIT = 240
-
-PROBE_PATH = "probe/hardware.py"
-"""The program that records a machine's facts, for a rescue system that has the stick at hand."""
 
 
 Answers = dict[str, tuple[Mapping[str, bytes], Report]]
@@ -45,11 +53,29 @@ def render_payload(
         The payload, or None with findings VK-W*.
     """
     known = {} if known is None else known
-    draft, report = _render(plan, library, NO_GENERATION, known)
+    documents = _documents(plan, library)
+    draft, report = _render(plan, library, NO_GENERATION, known, documents)
     if draft is None:
         return None, report
-    generation = digest_of(draft.files, draft.isos, draft.config)[:8]
-    return _render(plan, library, generation, known)
+    generation = digest_of(draft.files, draft.isos, draft.config)[:TAG]
+    return _render(plan, library, generation, known, documents)
+
+
+def _documents(plan: Plan, library: Library) -> tuple[PayloadFile, ...]:
+    """What is for people alone and no menu names: checklists, and the program that records a machine's facts.
+
+    The latter is for a rescue system that has the stick at hand.
+    """
+    probe = library.probe.encode()
+    tag = hashlib.sha256(probe).hexdigest()[:TAG]
+    out = [PayloadFile(document_path(plan.fleet, PROBE, "hardware", tag, "py"), probe, "hardware probe")]
+    for node in plan.nodes:
+        tag, sheets = staged_checklists(plan, node, library)
+        out += [
+            PayloadFile(document_path(plan.fleet, CHECKLISTS, node.name, tag, ending), data, "checklist")
+            for ending, data in sheets.items()
+        ]
+    return tuple(out)
 
 
 def node_answer(
@@ -69,9 +95,11 @@ def node_answer(
     return ({} if report.has_errors else files), report
 
 
-def _render(plan: Plan, library: Library, generation: str, known: Answers) -> tuple[Payload | None, Report]:
+def _render(
+    plan: Plan, library: Library, generation: str, known: Answers, documents: tuple[PayloadFile, ...]
+) -> tuple[Payload | None, Report]:
     report = Report()
-    return _Renderer(plan, library, generation, report, known).payload(), report
+    return _Renderer(plan, library, generation, report, known).payload(documents), report
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +112,14 @@ class _Renderer:
     report: Report
     known: Answers
 
-    def payload(self) -> Payload | None:
+    def payload(self, documents: tuple[PayloadFile, ...]) -> Payload | None:
         """Everything, or None if the report has errors."""
         plan, generation = self.plan, self.generation
-        files: list[PayloadFile] = []
+        files = list(documents)
         menus: dict[str, str] = {}
         for image in plan.images:
             if image.delivery == "overlay":
                 files += self._image_files(image, menus)
-        files += [f for node in plan.nodes for f in self._checklists(node)]
-        probe = f"ventoy/{plan.fleet}/{generation}/{PROBE_PATH}"
-        files.append(PayloadFile(probe, self.library.probe.encode(), "hardware probe"))
         files.sort(key=lambda f: f.path)
         isos = tuple(IsoRef(iso_path(i), i.id, i.facts.size, i.sha256, i.origin) for i in plan.images)
         for path in (*(f.path for f in files), *(i.path for i in isos)):
@@ -105,14 +130,6 @@ class _Renderer:
         if self.report.has_errors:
             return None
         return Payload(plan.fleet, generation, tuple(files), isos, toolbox_config(plan, generation, menus))
-
-    def _checklists(self, node: NodePlan) -> list[PayloadFile]:
-        folder = f"ventoy/{self.plan.fleet}/{self.generation}/{CHECKLIST_FOLDER}"
-        sheets = staged_checklists(self.plan, node, self.library, self.generation)
-        return [
-            PayloadFile(f"{folder}/{node.name}.{ending}", data, "checklist")
-            for ending, data in sheets.items()
-        ]
 
     def _image_files(self, image: ImagePlan, menus: dict[str, str]) -> list[PayloadFile]:
         """Tickets, archive and boot menu of one image; `menus` learns which file of the ISO the menu replaces."""

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ventoy_kit.payload.model import Manifest
@@ -39,12 +39,13 @@ _FOLDER = re.compile(r"ventoy/([a-z][a-z0-9-]*)/armed-([^/]+)/" + re.escape(DESC
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """What a node was last armed with: id of the arming, generation, image, and the ISO from the stick's root."""
+    """What a node was last armed with: id of the arming, generation, image, ISO from the stick's root, checklists' tag."""
 
     id: str
     generation: str
     image: str
     iso: str
+    checklist: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,7 @@ class History:
 
     def to_json(self) -> bytes:
         """As it lies on the stick."""
-        nodes = {
-            name: {"id": n.id, "generation": n.generation, "image": n.image, "iso": n.iso}
-            for name, n in sorted(self.nodes.items())
-        }
+        nodes = {name: asdict(last) for name, last in sorted(self.nodes.items())}
         return (json.dumps({"format": FORMAT, "last": self.last, "nodes": nodes}, indent=1) + "\n").encode()
 
     @staticmethod
@@ -81,7 +79,7 @@ class History:
 
     def with_arming(self, arming: Arming, iso: str) -> History:
         """With one more arming."""
-        last = Last(arming.id, arming.generation, arming.image, iso)
+        last = Last(arming.id, arming.generation, arming.image, iso, arming.checklist)
         return History(max(self.last, arming.id), {**self.nodes, arming.node: last})
 
     def without(self, nodes: Iterable[str]) -> History:

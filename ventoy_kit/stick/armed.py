@@ -56,6 +56,7 @@ class Arming:
         title: the node's name for people.
         image: id of the image.
         doomed: the disks that will be wiped, in words.
+        checklist: tag of the node's checklists that go with it.
         config_sha256: digest of ventoy.json as arming wrote it.
         toolbox_sha256: digest of the file that disarming puts back.
     """
@@ -68,6 +69,7 @@ class Arming:
     title: str
     image: str
     doomed: tuple[str, ...]
+    checklist: str = ""
     config_sha256: str = ""
     toolbox_sha256: str = ""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ventoy_kit.payload.model import CHECKLIST_FOLDER, Manifest
+from ventoy_kit.payload.model import Manifest, checklist_stem
 from ventoy_kit.report import Place, Report
 from ventoy_kit.stick import arm_codes as codes
 from ventoy_kit.stick.arm import History, Last
@@ -33,9 +33,8 @@ def held_paths(generation: str, before: Manifest | None, history: History) -> fr
 
 
 def _belongs(path: str, fleet: str, node: str, last: Last) -> bool:
-    base = f"ventoy/{fleet}/{last.generation}"
     return path in (last.iso, last.iso + CHECKSUM) or path.startswith(
-        (f"{base}/{last.image}/", f"{base}/{CHECKLIST_FOLDER}/{node}.")
+        (f"ventoy/{fleet}/{last.generation}/{last.image}/", checklist_stem(fleet, node, last.checklist))
     )
 
 

@@ -278,7 +278,9 @@ def _step_for(entry: Entry, found: Found, owned: Entry | None, name: str, report
         if owned is None and is_image(entry.path):
             return step(Action.ADOPT, f"it is there already, put there by you{known}")
         return step(Action.KEEP, f"same bytes{known}")
-    if is_image(entry.path) and (owned is None or adopted or there.size != owned.size):
+    # After a power cut the name may be there and its bytes not; an empty file of ours has nothing to lose.
+    emptied = there.size == 0 and owned is not None and not adopted
+    if is_image(entry.path) and not emptied and (owned is None or adopted or there.size != owned.size):
         report.add(
             codes.IN_THE_WAY.finding(
                 f"{entry.path} is there already, with other bytes, and the kit did not put it there",

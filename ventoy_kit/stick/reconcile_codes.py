@@ -65,7 +65,7 @@ OBSTRUCTED = Rule(
 RECOGNISED = Rule(
     "VK-Z12",
     "Without a manifest only what nobody else makes is taken off",
-    "Files in the fleet's generation folders and the menu entries that name them are the kit's beyond doubt. Who put an "
-    "image file there nobody can say, so it stays.",
+    "Files in the fleet's generation folders, the menu entries that name them, and checklists whose name holds a digest "
+    "are the kit's beyond doubt. Who put an image file there nobody can say, so it stays.",
     Severity.WARNING,
 )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ventoy_kit.payload.model import Entry, Manifest
+from ventoy_kit.payload.model import DOCUMENTS, Entry, Manifest
 from ventoy_kit.ports import StickFiles
 from ventoy_kit.report import Report
 from ventoy_kit.stick.menu import Menu
@@ -54,9 +54,10 @@ def salvaged(found: Found, fleet: str, listing: Mapping[str, int]) -> Found:
 
     Image files are not among it: nobody can say any more who put them there.
     """
-    folder = re.compile(rf"ventoy/{re.escape(fleet)}/[0-9a-f]{{8}}/.+")
+    generated, document = r"[0-9a-f]{8}/.+", rf"({'|'.join(DOCUMENTS)})/[^/.]+\.[0-9a-f]{{8}}\..+"
+    own = re.compile(rf"ventoy/{re.escape(fleet)}/({generated}|{document})")
     kept = before_path(fleet)
-    files = {p: FoundFile(size, None) for p, size in listing.items() if folder.fullmatch(p) or p == kept}
+    files = {p: FoundFile(size, None) for p, size in listing.items() if own.fullmatch(p) or p == kept}
     entries = tuple(Entry(p, f.size, "", RECOGNISED) for p, f in sorted(files.items()))
     manifest = Manifest(fleet, "", entries, {}, complete=False)
     return replace(found, manifest=manifest, files={**found.files, **files})
