@@ -171,7 +171,12 @@ def ways(name: str) -> list[list[str]]:
         assert found is not None
         command = found
     known = {option for parameter in command.params for option in parameter.opts}
-    return [[], ["--json"], ["--verbose"], *([["--dry-run"], ["--dry-run", "--json"]] * ("--dry-run" in known))]
+    return [
+        [],
+        ["--json"],
+        ["--verbose"],
+        *([["--dry-run"], ["--dry-run", "--json"]] * ("--dry-run" in known)),
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(all_commands()))
