@@ -7,9 +7,7 @@ What stands for the installed system has the programs of the machine that the te
 from __future__ import annotations
 
 import hashlib
-
 import subprocess
-
 
 import pytest
 from passlib.hash import sha512_crypt

@@ -15,6 +15,7 @@ import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import click
 import pytest
@@ -36,7 +37,7 @@ PASSWORDS = {
     "prompt": "Ardees-Nectar-0004",
 }
 TOKENS = {"token": "Kessel-Token-0005", "subscription": "pve2c-6e6f746b65"}
-ISOS = {"proxmox-ve": "9.2-1", "debian": "13.1.0"}
+ISOS: dict[Literal["proxmox-ve", "debian"], str] = {"proxmox-ve": "9.2-1", "debian": "13.1.0"}
 
 SECRETS = """\
 secrets:
@@ -78,7 +79,7 @@ NODES = """\
 
 
 @pytest.fixture(scope="session")
-def _many_secrets(_starter: Path, tmp_path_factory) -> Path:
+def _many_secrets(_starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("secrets") / "fleet"
     shutil.copytree(_starter, folder)
     for product, release in ISOS.items():
@@ -107,7 +108,7 @@ def _many_secrets(_starter: Path, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def fleet(_many_secrets: Path, tmp_path: Path, monkeypatch, cli) -> Path:  # noqa: ARG001  # cli sets the environment
+def fleet(_many_secrets: Path, tmp_path: Path, monkeypatch, cli) -> Path:  # cli sets the environment
     """The fleet with many secrets as the working folder; gives the folder."""
     folder = tmp_path / "fleet"
     shutil.copytree(_many_secrets, folder)
