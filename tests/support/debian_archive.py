@@ -17,7 +17,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,6 +86,23 @@ class Archive:
             return None
         return self.folder / _field(self.stanzas[name], "Filename").rsplit("/", 1)[1]
 
+    def with_needs(self, names: Iterable[str]) -> set[str]:
+        """Components and those that they depend on, as far as the mirror has them."""
+        providers = {
+            virtual: name
+            for name, stanza in self.stanzas.items()
+            for virtual in _field(stanza, "Provides").replace(",", " ").split()
+        }
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            name = name if name in self.stanzas else providers.get(name, name)
+            if name in self.stanzas and name not in found:
+                found.add(name)
+                waiting += _needs(self.stanzas[name])
+        return found
+
     def unpacked(self, name: str, target: Path) -> Path:
         """Unpack a component; its control files go into `target/DEBIAN`."""
         package = self.package(name)
@@ -98,6 +115,10 @@ class Archive:
 def _field(stanza: str, name: str) -> str:
     found = re.search(rf"^{name}: *(.*)$", stanza, re.MULTILINE)
     return found[1] if found else ""
+
+
+def _needs(stanza: str) -> list[str]:
+    return re.findall(r"[a-z0-9][a-z0-9+.-]+(?= *[(,|]|$)", _field(stanza, "Depends"))
 
 
 def receive(release: str, kernel: str, cache: Path) -> Archive | None:
@@ -127,7 +148,7 @@ def receive(release: str, kernel: str, cache: Path) -> Archive | None:
     wanted = {n: s for n, s in listed.items() if _field(s, "Priority") in NEEDED or n in MORE}
     waiting = list(wanted)
     while waiting:
-        needs = re.findall(r"[a-z0-9][a-z0-9+.-]+(?= *[(,|]|$)", _field(listed[waiting.pop()], "Depends"))
+        needs = _needs(listed[waiting.pop()])
         # What several components provide is a choice of the installer's.
         only = [providers[n][0] for n in needs if n not in listed and len(providers.get(n, ())) == 1]
         for name in [n for n in needs if n in listed] + only:
@@ -166,17 +187,18 @@ def trust(ramdisk: Path) -> dict[str, tuple[bytes, int]]:
 
 @contextmanager
 def served(
-    archive: Archive, only: tuple[str, ...] = (), packages: bool = False
+    archive: Archive, only: Iterable[str] = (), *, packages: bool = False
 ) -> Iterator[tuple[int, list[str]]]:
     """Serve an archive at `/debian`: its port, and the paths that were asked for.
 
     Args:
         archive: what to serve.
-        only: the components to serve, as each takes time to unpack; all by default.
+        only: the components to serve with what they need, as each takes time to unpack; all by default.
         packages: everything else is passed on from the mirror, so that a system can be installed.
     """
     suite, codename = SUITES[archive.release]
-    stanzas = [s for n, s in archive.stanzas.items() if n in only or not only]
+    names = archive.with_needs(only or archive.stanzas)
+    stanzas = [s for n, s in archive.stanzas.items() if n in names]
     listed = gzip.compress(("\n\n".join(stanzas) + "\n").encode(), mtime=0)
     index = "main/debian-installer/binary-amd64/Packages.gz"
     head = f"Origin: Debian\nSuite: {suite}\nCodename: {codename}\nArchitectures: amd64\nComponents: main\n"
