@@ -15,8 +15,10 @@ root=$(findmnt --noheadings --nofsroot --output SOURCE /)
 disks=$(lsblk --noheadings --list --inverse --output PATH,TYPE "${root}" | awk '$2 == "disk" { print $1 }' | sort -u)
 second=''
 for disk in ${disks}; do
-    for part in $(lsblk --noheadings --list --output PATH,PARTTYPE "${disk}" | awk -v t="${esp_type}" '$2 == t { print $1 }'); do
-        [ "${part}" = "${first}" ] || second=${part}
+    for part in $(lsblk --noheadings --list --output PATH,TYPE "${disk}" | awk '$2 == "part" { print $1 }'); do
+        # lsblk knows a partition's type from udev alone.
+        type=$(blkid --probe --match-tag PART_ENTRY_TYPE --output value "${part}") || type=''
+        [ "${type}" != "${esp_type}" ] || [ "${part}" = "${first}" ] || second=${part}
     done
 done
 [ -n "${second}" ] || fail 'there is no second EFI partition on the disks of the mirror'

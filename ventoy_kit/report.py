@@ -72,7 +72,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One violation of one rule."""
+    """One violation of one rule. `hidden` findings show no excerpt, since a secret may stand at their place."""
 
     rule: Rule
     severity: Severity
@@ -81,6 +81,7 @@ class Finding:
     path: Path | None = None
     place: Place | None = None
     on_key: bool = False
+    hidden: bool = False
 
 
 @dataclass(slots=True)
@@ -117,7 +118,10 @@ class Report:
         for found in self:
             finding = found
             if found.place is None and found.path is not None:
-                finding = replace(found, place=locate(found.path, found.on_key))
+                place = locate(found.path, found.on_key)
+                if place is not None and found.hidden:
+                    place = replace(place, excerpt=(), caret=None)
+                finding = replace(found, place=place)
             placed.setdefault((finding.rule.code, finding.message, finding.place), finding)
         return Report(sorted(placed.values(), key=_position))
 

@@ -1,11 +1,13 @@
 """What an image is, from what was read of it."""
 
+import gzip
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ventoy_kit.images import codes
-from ventoy_kit.images.inspect import WANTED, interpret
+from ventoy_kit.images.inspect import PACKAGE_LIST_LIMIT, WANTED, interpret, packages_on_disc
 from ventoy_kit.ports import RawIso
 
 PATH = ("images", "x", "path")
@@ -240,3 +242,24 @@ def test_odd_contents_never_crash(files, more, volume_id, size):
         assert facts.release is None or all(
             part.isascii() and part.isdigit() for part in facts.release.split(".")
         )
+
+
+LISTED = b"Package: sudo\nVersion: 1\n\nPackage: task-ssh-server\nDepends: nobody\n\n"
+
+
+def test_packages_on_a_disc_are_those_that_its_lists_name():
+    lists = {"/a": gzip.compress(LISTED), "/b": gzip.compress(b"Package: zsh\n")}
+    assert packages_on_disc(lists) == frozenset({"sudo", "task-ssh-server", "zsh"})
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        *(b"", b"no archive", gzip.compress(b""), gzip.compress(LISTED)[:-9]),
+        gzip.compress(b"Package: a\n" + bytes(PACKAGE_LIST_LIMIT)),
+    ],
+    ids=["empty", "plain", "of nothing", "cut", "bomb"],
+)
+def test_a_list_that_cannot_be_read_says_nothing(packed):
+    assert packages_on_disc({"/a": packed}) is None
+    assert packages_on_disc({}) is None

@@ -1,8 +1,8 @@
 """A Debian archive for the real installer in a virtual machine: what the mirror has of its components, over HTTP.
 
 Nothing is substituted in silence. What the mirror lists but does not have (`missing`) is left out of the index, and
-what a test puts in its place it says. The index is not the signed one, so the installer has to be told so with
-`debian-installer/allow_unauthenticated=true` on its command line.
+what a test puts in its place it says. The index of components is thus not Debian's own; it is signed with a key of the
+test that is added to the installer's keyring (`trust`). All other files are the mirror's, with Debian's signatures.
 """
 
 from __future__ import annotations
@@ -17,11 +17,17 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+
+from tests.support.pgp import Key
+
+KEY = Key("Test archive <archive@mirror.example>", datetime(2020, 1, 1, tzinfo=UTC))
+"""Signs the indices that leave out what the mirror lacks."""
 
 SUITES = {"12": ("oldstable", "bookworm"), "13": ("stable", "trixie")}
 NEEDED = ("standard", "important", "required")
@@ -80,6 +86,23 @@ class Archive:
             return None
         return self.folder / _field(self.stanzas[name], "Filename").rsplit("/", 1)[1]
 
+    def with_needs(self, names: Iterable[str]) -> set[str]:
+        """Components and those that they depend on, as far as the mirror has them."""
+        providers = {
+            virtual: name
+            for name, stanza in self.stanzas.items()
+            for virtual in _field(stanza, "Provides").replace(",", " ").split()
+        }
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            name = name if name in self.stanzas else providers.get(name, name)
+            if name in self.stanzas and name not in found:
+                found.add(name)
+                waiting += _needs(self.stanzas[name])
+        return found
+
     def unpacked(self, name: str, target: Path) -> Path:
         """Unpack a component; its control files go into `target/DEBIAN`."""
         package = self.package(name)
@@ -92,6 +115,10 @@ class Archive:
 def _field(stanza: str, name: str) -> str:
     found = re.search(rf"^{name}: *(.*)$", stanza, re.MULTILINE)
     return found[1] if found else ""
+
+
+def _needs(stanza: str) -> list[str]:
+    return re.findall(r"[a-z0-9][a-z0-9+.-]+(?= *[(,|]|$)", _field(stanza, "Depends"))
 
 
 def receive(release: str, kernel: str, cache: Path) -> Archive | None:
@@ -110,17 +137,22 @@ def receive(release: str, kernel: str, cache: Path) -> Archive | None:
         return None
     if index is None:
         return None
-    listed = {}
+    listed: dict[str, str] = {}
+    providers: dict[str, list[str]] = {}
     for stanza in lzma.decompress(index).decode().split("\n\n"):
         if _field(stanza, "Kernel-Version") in ("", kernel):
-            listed[_field(stanza, "Package")] = stanza
+            name = _field(stanza, "Package")
+            listed[name] = stanza
+            for other in _field(stanza, "Provides").replace(",", " ").split():
+                providers.setdefault(other, []).append(name)
     wanted = {n: s for n, s in listed.items() if _field(s, "Priority") in NEEDED or n in MORE}
     waiting = list(wanted)
     while waiting:
-        for name in re.findall(
-            r"[a-z0-9][a-z0-9+.-]+(?= *[(,|]|$)", _field(listed[waiting.pop()], "Depends")
-        ):
-            if name in listed and name not in wanted:
+        needs = _needs(listed[waiting.pop()])
+        # What several components provide is a choice of the installer's.
+        only = [providers[n][0] for n in needs if n not in listed and len(providers.get(n, ())) == 1]
+        for name in [n for n in needs if n in listed] + only:
+            if name not in wanted:
                 wanted[name] = listed[name]
                 waiting.append(name)
 
@@ -146,26 +178,40 @@ def receive(release: str, kernel: str, cache: Path) -> Archive | None:
     )
 
 
+def trust(ramdisk: Path) -> dict[str, tuple[bytes, int]]:
+    """The keyring of an unpacked RAM disk and the key that signs what is served, for the installer."""
+    names = ("debian-archive-keyring.pgp", "debian-archive-keyring.gpg")  # since 13, and before
+    keyring = next(p for n in names if (p := ramdisk / "usr/share/keyrings" / n).exists())
+    return {"usr/share/keyrings/archive.gpg": (keyring.read_bytes() + KEY.certificate(), 0o644)}
+
+
 @contextmanager
-def served(archive: Archive, only: tuple[str, ...] = ()) -> Iterator[tuple[int, list[str]]]:
+def served(
+    archive: Archive, only: Iterable[str] = (), *, packages: bool = False
+) -> Iterator[tuple[int, list[str]]]:
     """Serve an archive at `/debian`: its port, and the paths that were asked for.
 
     Args:
         archive: what to serve.
-        only: the components to serve, as each takes time to unpack; all by default.
+        only: the components to serve with what they need, as each takes time to unpack; all by default.
+        packages: everything else is passed on from the mirror, so that a system can be installed.
     """
     suite, codename = SUITES[archive.release]
-    stanzas = [s for n, s in archive.stanzas.items() if n in only or not only]
-    packages = gzip.compress(("\n\n".join(stanzas) + "\n").encode(), mtime=0)
+    names = archive.with_needs(only or archive.stanzas)
+    stanzas = [s for n, s in archive.stanzas.items() if n in names]
+    listed = gzip.compress(("\n\n".join(stanzas) + "\n").encode(), mtime=0)
     index = "main/debian-installer/binary-amd64/Packages.gz"
     head = f"Origin: Debian\nSuite: {suite}\nCodename: {codename}\nArchitectures: amd64\nComponents: main\n"
-    text = f"{head}SHA256:\n {hashlib.sha256(packages).hexdigest()} {len(packages)} {index}\n"
-    files = {f"/debian/dists/{s}/Release": text.encode() for s in (suite, codename)}
-    files |= {f"/debian/dists/{s}/{index}": packages for s in (suite, codename)}
+    text = f"{head}SHA256:\n {hashlib.sha256(listed).hexdigest()} {len(listed)} {index}\n".encode()
+    # Read by the installer's retriever; debootstrap and apt take InRelease, which is Debian's own.
+    files = {f"/debian/dists/{s}/Release": text for s in (suite, codename)}
+    files |= {f"/debian/dists/{s}/Release.gpg": KEY.sign(text, KEY.created) for s in (suite, codename)}
+    files |= {f"/debian/dists/{s}/{index}": listed for s in (suite, codename)}
     # choose-mirror looks here whether the mirror has the architecture.
     short = f"Archive: {suite}\nComponent: main\nOrigin: Debian\nArchitecture: amd64\n".encode()
     files |= {f"/debian/dists/{s}/main/binary-amd64/Release": short for s in (suite, codename)}
     paths = {f"/debian/{_field(s, 'Filename')}" for s in stanzas}
+    base = mirror() if packages else None
     asked: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -175,6 +221,8 @@ def served(archive: Archive, only: tuple[str, ...] = ()) -> Iterator[tuple[int, 
             data = files.get(path)
             if data is None and path in paths:
                 data = (archive.folder / path.rsplit("/", 1)[1]).read_bytes()
+            if data is None and base and "/debian-installer/" not in path and path.startswith("/debian/"):
+                data = _get(base + path.removeprefix("/debian/"))
             self.send_response(200 if data is not None else 404)
             self.send_header("Content-Length", str(len(data or b"")))
             self.end_headers()

@@ -89,9 +89,10 @@ def modules(kernel_package: Path, wanted: tuple[str, ...], root: Path) -> dict[s
     for name in wanted:
         if name in by_name:  # else it is built in
             taken |= {by_name[name], *needs[by_name[name]]}
-    files = {f"usr/lib/modules/{tree.name}/{p}": ((base / p).read_bytes(), 0o644) for p in sorted(taken)}
-    return files | {
-        f"usr/lib/modules/{tree.name}/{p.name}": (p.read_bytes(), 0o644) for p in base.glob("modules.*")
+    lib = "usr/lib" if (root / "lib").is_symlink() else "lib"
+    lists = [p.name for p in base.glob("modules.*")]
+    return {
+        f"{lib}/modules/{tree.name}/{p}": ((base / p).read_bytes(), 0o644) for p in sorted([*taken, *lists])
     }
 
 

@@ -6,6 +6,7 @@ The root password is a ready hash, so that the same fleet always gives the same 
 from __future__ import annotations
 
 import functools
+import gzip
 import hashlib
 import json
 import os
@@ -45,6 +46,21 @@ ISOS = {
 }
 
 
+DVD = "debian-13.1.0-amd64-DVD-1.iso"
+ON_DVD = ("openssh-server", "sudo", "task-ssh-server", "tasksel")
+"""What the stand-in for a DVD lists; the real one lists some thousands."""
+
+
+def _write_dvd(path: Path) -> None:
+    """A stand-in for a DVD: the netinst one with another name and a list of packages."""
+    image = standin_files("debian", "13.1.0")
+    info = image.files["/.disk/info"].replace(b"amd64 NETINST", b"amd64 DVD Binary-1")
+    listed = "".join(f"Package: {name}\nVersion: 1\n\n" for name in ON_DVD)
+    packed = gzip.compress(listed.encode(), mtime=0)
+    files = {**image.files, "/.disk/info": info, "/dists/trixie/main/binary-amd64/Packages.gz": packed}
+    write_iso(files, image.volume_id, path, bios=BIOS_IMAGE, uefi=UEFI_IMAGE)
+
+
 class _Folder:
     """A folder that goes when the process ends."""
 
@@ -59,6 +75,7 @@ def _isos() -> _Folder:
     for name, (kind, release) in ISOS.items():
         image = standin_files("proxmox-ve" if kind == "proxmox-ve" else "debian", release)
         write_iso(image.files, image.volume_id, folder.path / name, bios=BIOS_IMAGE, uefi=UEFI_IMAGE)
+    _write_dvd(folder.path / DVD)
     whole = (folder.path / "proxmox-ve_9.1-1.iso").read_bytes()
     (folder.path / "truncated.iso").write_bytes(whole[: len(whole) // 2])
     (folder.path / "odd.iso").write_bytes(whole + b"!")

@@ -62,6 +62,12 @@ VERSION = Rule(
     "`version: 1` is read before anything else, so that a later kit can read an old file and an old kit refuses a new "
     "one instead of misreading it.",
 )
+SECRET_IN_FILE = Rule(
+    "VK-S06",
+    "A secret does not stand in the fleet file",
+    "A fleet file is kept, shared and shown; a secret in it is no secret any more. It says where each secret comes from. "
+    "What was found at such a place is not repeated, since output ends up in logs. Was it a password: change it.",
+)
 
 ADDRESS_TAKEN = Rule("VK-N01", "An address belongs to one node", "Two hosts with one address is an outage.")
 ADDRESS_OUTSIDE = Rule(

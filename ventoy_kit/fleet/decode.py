@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +19,12 @@ from ventoy_kit.fleet.values import shown
 from ventoy_kit.report import Finding, Path, Report, dotted
 
 VERSIONS = (1,)
+
+_NAMES_A_SECRET = ("root_password", "password", "token", "subscription_key")
+"""Keys whose value is the name of a secret, and where somebody may write the secret itself."""
+
+_NEEDS = {"env": "the name of an environment variable", "command": "a list of a program and its arguments"}
+_A_VARIABLE = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*\}?")
 
 
 def decode_fleet(data: bytes, file: str) -> tuple[Fleet | None, Marked | None, Report]:
@@ -83,7 +91,25 @@ def _meant(path: Path, root: type[BaseModel]) -> str | None:
 
 
 def finding_of(details: ErrorDetails, root: type[BaseModel]) -> Finding:
-    """A finding from one pydantic error. Pydantic repeats map keys as `[key]` for errors in keys."""
+    """A finding from one pydantic error; what may be a secret is neither named nor shown."""
+    found = _finding_of(details, root)
+    path = found.path or ()
+    given = str(details["input"])
+    secret = path[:1] == ("secrets",) and len(path) > 1
+    if not (secret or path[-1:] in [(key,) for key in _NAMES_A_SECRET]) or _A_VARIABLE.fullmatch(given):
+        return found
+    if given in found.message:
+        needs = _NEEDS.get(str(path[-1]), "a source" if secret else "the name of a secret")
+        found = codes.SECRET_IN_FILE.finding(
+            f"`{path[-1]}` needs {needs}; what stands there is not shown, as it may be a secret",
+            "Name the secret below `secrets`, with `env`, `file`, `command` or `prompt` as its source.",
+            path=path,
+        )
+    return replace(found, hidden=True)
+
+
+def _finding_of(details: ErrorDetails, root: type[BaseModel]) -> Finding:
+    """Pydantic repeats map keys as `[key]` for errors in keys."""
     kind, ctx = details["type"], details.get("ctx", {})
     loc = tuple(details["loc"])
     on_key = bool(loc) and loc[-1] == "[key]"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.images import codes
 from ventoy_kit.images.added import INITRD_LIMIT, INITRDS, Added, find_added, paths_to_read
 from ventoy_kit.images.facts import IsoFacts
-from ventoy_kit.images.inspect import WANTED, interpret
+from ventoy_kit.images.inspect import PACKAGE_LIST_LIMIT, PACKAGE_LISTS, WANTED, interpret, packages_on_disc
 from ventoy_kit.plan.inputs import IsoFile
 from ventoy_kit.ports import Files, IsoReader, UnreadableIsoError
 from ventoy_kit.report import Finding, Report
@@ -79,6 +80,14 @@ def inspect_iso(
         return None, report
     facts, found = interpret(raw, path=path or (), looking=looking)
     report.extend(found)
+    if facts is not None and facts.medium == "dvd":
+        # Only a DVD is installed from without a mirror.
+        try:
+            lists = reader.read(file, PACKAGE_LISTS, limit=PACKAGE_LIST_LIMIT).files
+        except (OSError, ValueError, UnreadableIsoError) as error:
+            report.add(_unreadable(file, error, path))
+            return None, report
+        facts = replace(facts, packages=packages_on_disc(lists))
     return (None if report.has_errors else facts), report
 
 

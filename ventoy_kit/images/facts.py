@@ -58,6 +58,7 @@ class IsoFacts:
         menus: the boot loaders' scripts that were found and are valid UTF-8.
         medium: for Debian, how much the medium brings along; None where that is not known.
         stand_in: a stand-in made by ventoy-kit, never a vendor's image.
+        packages: for a Debian DVD, the packages that lie on it; None where nobody looked.
     """
 
     size: int
@@ -72,6 +73,7 @@ class IsoFacts:
     menus: tuple[BootMenu, ...]
     medium: Medium | None
     stand_in: bool
+    packages: frozenset[str] | None = None
 
     @property
     def assembled(self) -> bool:

@@ -9,6 +9,8 @@ the pair of squashfs files), debian-cd and osinfo-db (`/.disk/info`, `/install.a
 from __future__ import annotations
 
 import re
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -72,6 +74,32 @@ class _Identity:
     build: str | None = None
     automated: bool = False
     medium: Medium | None = None
+
+
+PACKAGE_LISTS: Final = tuple(
+    f"/dists/{codename}/main/binary-amd64/Packages.gz" for codename in ("bookworm", "trixie")
+)
+"""Where a Debian disc of each release lists its packages (debian-cd)."""
+
+PACKAGE_LIST_LIMIT: Final = 64 << 20
+"""Bytes of such a list, packed and unpacked; that of the whole archive has 50 MiB."""
+
+
+def packages_on_disc(lists: Mapping[str, bytes]) -> frozenset[str] | None:
+    """The names of the packages that the lists of a disc name; None if no list can be read."""
+    found: set[str] = set()
+    for packed in lists.values():
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            text = unpacker.decompress(packed, PACKAGE_LIST_LIMIT)
+        except zlib.error:
+            return None
+        if not unpacker.eof:
+            return None
+        found.update(
+            name.decode("ascii", "replace") for name in re.findall(rb"^Package: (\S+)$", text, re.MULTILINE)
+        )
+    return frozenset(found) or None
 
 
 def interpret(raw: RawIso, *, path: Path, looking: bool = False) -> tuple[IsoFacts | None, Report]:

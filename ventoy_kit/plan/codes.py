@@ -57,6 +57,17 @@ DHCP = Rule(
     "A Proxmox node has a fixed address",
     "Proxmox VE writes its address into /etc/hosts, and a cluster is made of addresses that stay.",
 )
+NOT_ON_MEDIUM = Rule(
+    "VK-A21",
+    "What is installed without a mirror lies on the medium",
+    "With no `debian_mirror` everything comes from the DVD. A package that is not on it ends the installation half-way, "
+    "with a question. A task is a package, too: `task-` and its name.",
+)
+NO_ROUTE = Rule(
+    "VK-A22",
+    "A hook that needs the network finds a way out",
+    "The runner waits two minutes for a default route; a network without a gateway never has one, and the hook fails.",
+)
 VOTES = Rule(
     "VK-C02",
     "Expected votes agree with the cluster's nodes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
@@ -174,6 +174,8 @@ def _debian_sources(fleet: Fleet, node: Node, facts: IsoFacts, at: Path) -> Iter
         yield codes.MIRROR_NEEDED.finding(
             f"{facts.title} needs a mirror", "Add `debian_mirror:` under `defaults`.", path=(*at, "install")
         )
+    if fleet.defaults.debian_mirror is None and facts.packages is not None:
+        yield from _not_on_medium(node, facts.packages, (*at, "install"))
     net_name = node.network.network or fleet.defaults.network or ""
     net = fleet.networks.get(net_name)
     named = fleet.defaults.debian_mirror is not None and not is_address(fleet.defaults.debian_mirror)
@@ -184,6 +186,19 @@ def _debian_sources(fleet: Fleet, node: Node, facts: IsoFacts, at: Path) -> Iter
             path=("networks", net_name),
             on_key=True,
         )
+
+
+def _not_on_medium(node: Node, there: Collection[str], at: Path) -> Iterator[Finding]:
+    """Packages and tasks that the medium lacks. tasksel finds `standard` by priority, not by a package."""
+    wanted = [("packages", name, name) for name in node.install.packages]
+    wanted += [("tasks", f"task-{name}", name) for name in node.install.tasks or () if name != "standard"]
+    for key, package, name in wanted:
+        if package not in there:
+            yield codes.NOT_ON_MEDIUM.finding(
+                f"`{name}` is not on the medium, and no mirror is given",
+                "Add `debian_mirror:` under `defaults`, or remove it.",
+                path=(*at, key, [*getattr(node.install, key)].index(name)),
+            )
 
 
 def _unfit_options(install: Install, facts: IsoFacts) -> Iterator[tuple[str, str]]:
@@ -215,6 +230,18 @@ def _hook_systems(
             "Remove it here." if path[0] == "nodes" else "Name it at the nodes that it supports instead.",
             path=(*path, "name"),
         )
+    net_name = node.network.network or fleet.defaults.network or ""
+    net = fleet.networks.get(net_name)
+    if net is None or net.gateway is not None or node.network.address is None:
+        return
+    for use, path in uses:
+        spec = hooks.get(use.name)
+        if spec is not None and spec.needs_network:
+            yield codes.NO_ROUTE.finding(
+                f"hook `{use.name}` needs the network, and network `{net_name}` has no gateway",
+                "Add `gateway:` to the network, or remove the hook.",
+                path=(*path, "name"),
+            )
 
 
 def _votes(fleet: Fleet, members: int) -> Iterator[Finding]:
