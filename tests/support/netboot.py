@@ -32,7 +32,9 @@ def build_netboot_iso(package_root: Path, out: Path, *, words: str = "") -> None
             shutil.copyfile(installer / "grub" / name, root / "boot" / "grub" / name)
         if words:
             menu = root / "boot" / "grub" / "grub.cfg"
-            menu.write_text(re.sub(r"^(\s*linux .*) ---", rf"\1 {words} ---", menu.read_text(), flags=re.MULTILINE))
+            menu.write_text(
+                re.sub(r"^(\s*linux .*) ---", rf"\1 {words} ---", menu.read_text(), flags=re.MULTILINE)
+            )
         (root / ".disk").mkdir()
         (root / ".disk" / "info").write_text(
             f"Debian GNU/Linux {release} netboot, assembled by ventoy-kit from {package}\n"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 MODULES = (
     *("usb_storage", "uas", "xhci_pci", "ahci", "sd_mod", "nvme", "virtio_pci", "virtio_blk", "e1000"),
-    *("dm_mod", "loop", "isofs", "overlay", "efivarfs", "ext4", "nls_cp437", "nls_utf8"),
+    *("dm_mod", "loop", "isofs", "overlay", "efivarfs", "crc32c_generic", "ext4", "nls_cp437", "nls_utf8"),
 )
 
 _INFO = """\

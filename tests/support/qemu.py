@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import socket
@@ -70,7 +71,15 @@ class Machine:
         """Put something onto a disk that the firmware starts, and that says `INSTALLED SYSTEM` over the serial line."""
         menu, program, image = self.path / "system.cfg", self.path / "system.efi", self.image(serial)
         menu.write_text(SYSTEM_MENU)
-        command: list[str | Path] = ["grub-mkstandalone", "-O", "x86_64-efi", "-o", program, "--locales=", "--fonts="]
+        command: list[str | Path] = [
+            "grub-mkstandalone",
+            "-O",
+            "x86_64-efi",
+            "-o",
+            program,
+            "--locales=",
+            "--fonts=",
+        ]
         command += ["--themes=", "--install-modules=fat serial terminal normal echo sleep halt"]
         subprocess.run([*command, f"boot/grub/grub.cfg={menu}"], check=True, capture_output=True)
         subprocess.run(["mformat", "-i", image, "-F", "-T", str((64 << 20) // 512), "::"], check=True)
@@ -88,10 +97,25 @@ class Machine:
 
     def command(self, port: int | None) -> Iterator[str]:
         """QEMU's command line."""
-        yield from ("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max", "-m", "1536")
+        yield from (
+            "qemu-system-x86_64",
+            "-accel",
+            "tcg,thread=multi",
+            "-M",
+            "q35",
+            "-cpu",
+            "max",
+            "-m",
+            "1536",
+        )
         yield from ("-smp", "1", "-nodefaults", "-vga", "std", "-display", "none", "-rtc", "base=utc")
         yield from ("-smbios", f"type=1,manufacturer=Trial,product=Box,serial={self.serial}")
-        yield from ("-serial", f"file:{self.path}/serial.log", "-qmp", f"unix:{self.path}/qmp,server=on,wait=off")
+        yield from (
+            "-serial",
+            f"file:{self.path}/serial.log",
+            "-qmp",
+            f"unix:{self.path}/qmp,server=on,wait=off",
+        )
         if self.uefi:
             yield from ("-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}/OVMF_CODE_4M.fd")
             yield from ("-drive", f"if=pflash,format=raw,file={self.path}/vars.fd")
@@ -210,16 +234,28 @@ class Running:
     def _said(self) -> str:
         return f"{self.text()[-4000:]}\n{self.log()[-4000:]}"
 
-    def settle(self, *, still: float = 3, after: int = 0, other_than: bytes = b"", timeout: float = 120) -> bytes:
+    def settle(
+        self,
+        *,
+        still: float = 3,
+        after: int = 0,
+        other_than: bytes = b"",
+        patience: float = math.inf,
+        blank: bool = True,
+        timeout: float = 120,
+    ) -> bytes:
         """Wait until the screen has stood still and the stick was not read for a while; what it shows then.
 
         Args:
             still: for how many seconds.
             after: not before that much was read from the stick.
-            other_than: not while the screen shows this.
+            other_than: not while the screen shows this,
+            patience: but for no longer than that; seconds.
+            blank: whether there may be (nearly) nothing on it.
             timeout: seconds.
         """
-        last, read, since = b"", -1, time.monotonic()
+        start = time.monotonic()
+        last, read, since = b"", -1, start
 
         def stands() -> bytes | None:
             nonlocal last, read, since
@@ -227,11 +263,19 @@ class Running:
             if now != read or not alike(shown, last):
                 last, read, since = shown, now, time.monotonic()
             ready = now > after and time.monotonic() - since >= still
-            return shown if ready and not (other_than and alike(shown, other_than)) else None
+            same = other_than and time.monotonic() - start < patience and alike(shown, other_than)
+            wrong = same or (not blank and is_blank(shown))
+            return shown if ready and not wrong else None
 
         shown = self.wait(stands, timeout=timeout, why="the screen does not come to rest")
         assert isinstance(shown, bytes)
         return shown
+
+    def enter(self) -> None:
+        """Press Enter and wait for what comes of it: another screen with something on it, or the same one."""
+        shown = self.screen()
+        self.press("ret")
+        self.settle(still=4, other_than=shown, patience=15, blank=False, timeout=300)
 
     def text(self) -> str:
         """What came over the serial line."""
@@ -244,6 +288,11 @@ class Running:
 
     def is_off(self) -> bool:
         return self._process.poll() is not None
+
+
+def is_blank(picture: bytes) -> bool:
+    """Whether a picture is black but for a line or two."""
+    return sum(map(bool, picture[16::3])) < 2000
 
 
 def alike(one: bytes, other: bytes) -> bool:

@@ -160,7 +160,17 @@ def _head(path: Path) -> str | None:
 def _extract(repository: Path, target: Path) -> None:
     target.mkdir()
     archive = target.with_suffix(".tar")
-    command = ["git", "-C", repository, "archive", "--format=tar", "-o", archive, "HEAD", *_PARTS]
+    command: list[str | Path] = [
+        "git",
+        "-C",
+        repository,
+        "archive",
+        "--format=tar",
+        "-o",
+        archive,
+        "HEAD",
+        *_PARTS,
+    ]
     subprocess.run(command, check=True, capture_output=True)
     subprocess.run(["tar", "-xf", archive, "-C", target], check=True)
 

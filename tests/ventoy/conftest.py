@@ -200,5 +200,3 @@ def shots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
-
-
