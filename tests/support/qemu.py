@@ -211,17 +211,19 @@ class Running:
         raise AssertionError("no stick")
 
     def wait(self, what: Callable[[], Any], *, timeout: float, why: str) -> Any:
-        """Until `what` is true; fails with the last screen kept as `failed.png`."""
+        """Until `what` is true. While it lasts, `now.png` in the machine's folder shows the screen."""
         end = time.monotonic() + timeout
+        turns, now = 0, self.machine.path / "now.png"
         while True:
             found = what()
             if found:
                 return found
             assert not self.is_off(), f"it is off: {why}\n{self._said()}"
             if time.monotonic() > end:
-                failed = self.machine.path / "failed.png"
-                self.shot(failed)
-                raise AssertionError(f"{why}: not within {timeout} s, see {failed}\n{self._said()}")
+                raise AssertionError(f"{why}: not within {timeout} s, see {now}\n{self._said()}")
+            if turns % 40 == 0:
+                self.shot(now)
+            turns += 1
             time.sleep(0.5)
 
     def wait_off(self, *, timeout: float) -> None:
