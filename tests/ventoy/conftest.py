@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here not in item.path.parents:
             continue
         item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.timeout(1800))
+        item.add_marker(pytest.mark.timeout(7200))
         if ventoy_stick.source() is None:
             reason = (
                 "not run: booting a stick with a real Ventoy; to run it, name Ventoy's source tree, an unpacked "

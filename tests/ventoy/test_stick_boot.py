@@ -31,7 +31,7 @@ MENU = 5 << 20
 
 def ventoys_menu(vm: Running, shots: Path) -> bytes:
     """From power-on to Ventoy's menu, with no key."""
-    shown = vm.settle(after=MENU, timeout=240)
+    shown = vm.settle(after=MENU, timeout=600)
     vm.shot(shots / "1-ventoy.png")
     return shown
 
@@ -58,19 +58,19 @@ def console(vm: Running) -> str:
     return "\n".join(line.rstrip() for line in shown[-1].splitlines() if line.strip()) if shown else ""
 
 
-def on_console(vm: Running, text: str, shots: Path, name: str, timeout: float = 400) -> str:
+def on_console(vm: Running, text: str, shots: Path, name: str, timeout: float = 900) -> str:
     """Wait until the console shows a text, and keep the picture."""
     vm.wait(lambda: re.search(text, console(vm)), timeout=timeout, why=f"the console does not show {text}")
     vm.shot(shots / name)
     return console(vm)
 
 
-def in_log(vm: Running, text: str, timeout: float = 1200) -> None:
+def in_log(vm: Running, text: str, timeout: float = 2400) -> None:
     """Wait for a message of Debian's installer."""
     vm.wait(lambda: re.search(text, vm.log()), timeout=timeout, why=f"the log does not say {text}")
 
 
-def ready(vm: Running, timeout: float = 400) -> dict[str, str | None]:
+def ready(vm: Running, timeout: float = 900) -> dict[str, str | None]:
     """Wait for the place of Proxmox' installer; the files that it finds beside those of the ISO, None if missing."""
     vm.wait(
         lambda: "INSTALLER READY\n" in vm.text(), timeout=timeout, why="the installer's place is not reached"
@@ -161,13 +161,13 @@ def test_proxmox_armed_installs_once_with_no_key(sticks: Sticks, machine: Make, 
     with vm.start() as running:
         shown = on_console(running, "restarts into its installed system", shots, "4-spent.png")
         assert "VK-B60" in shown
-        running.wait(lambda: "INSTALLED SYSTEM" in running.text(), timeout=120, why="BootNext does nothing")
+        running.wait(lambda: "INSTALLED SYSTEM" in running.text(), timeout=400, why="BootNext does nothing")
         assert "INSTALLER READY" not in running.text()
         assert "FILE answer" not in running.text()
     with vm.start() as running:
         shown = on_console(running, "is switched off", shots, "5-twice.png")
         assert "put the machine's disk first" in " ".join(shown.split())
-        running.wait_off(timeout=120)
+        running.wait_off(timeout=400)
     assert vm.digests() == before
     sticks.kit("disarm", stick, "--yes")
     with vm.start() as running:
@@ -177,8 +177,8 @@ def test_proxmox_armed_installs_once_with_no_key(sticks: Sticks, machine: Make, 
 
 def ventoys_menu_counts_down(vm: Running, shots: Path) -> None:
     """The armed menu, while it counts."""
-    vm.wait(lambda: vm.read_from_stick() > MENU, timeout=240, why="Ventoy does not start")
-    vm.wait(lambda: not is_blank(vm.screen()), timeout=60, why="Ventoy shows no menu")
+    vm.wait(lambda: vm.read_from_stick() > MENU, timeout=600, why="Ventoy does not start")
+    vm.wait(lambda: not is_blank(vm.screen()), timeout=300, why="Ventoy shows no menu")
     for number in range(1, 4):
         vm.shot(shots / f"1-ventoy-{number}.png")
         time.sleep(2)
@@ -243,7 +243,7 @@ def test_debian_armed_installs_once_with_no_key(sticks: Sticks, machine: Make, m
         in_log(running, r"ventoy-kit: arming \S+: over, guard usable")
         running.shot(shots / "4-spent.png")
         assert "handed to the partitioner" not in running.log()
-        running.settle(still=30, timeout=240)
+        running.settle(still=30, timeout=600)
         running.shot(shots / "5-after.png")
     assert vm.digests() == once
 
