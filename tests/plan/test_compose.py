@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.support.fleets import BASE, READY_HASH, as_yaml, base_fleet, node, plan_of
+from dataclasses import replace
+
+from tests.support.fleets import BASE, READY_HASH, as_yaml, base_fleet, iso, library, node, plan_of
+from ventoy_kit.plan.compose import compose
+from ventoy_kit.plan.inputs import Inputs
 
 
 def test_defaults_apply_unless_the_node_says_otherwise():
@@ -48,3 +52,14 @@ def test_disks_and_addresses_stand_in_one_order():
     (only,) = plan_of(as_yaml(base_fleet({"n": node(2, disks=disks)})).encode()).nodes
     assert [d.name for d in only.disks] == ["a", "z"]
     assert [d.name for d in only.disks_for("system")] == ["z"]
+
+
+def test_an_assembled_image_is_named_in_the_menu_without_how_it_was_made():
+    debian = iso("debian-13.1.0-amd64-netinst.iso")
+    title = "Debian GNU/Linux 13 netboot, assembled by ventoy-kit from debian-installer-13-netboot-amd64 2025"
+    assembled = replace(debian, facts=replace(debian.facts, title=title, release="13"))
+    fleet = plan_of(BASE.read_bytes()).blueprint.fleet
+    inputs = Inputs(
+        library(), dict.fromkeys(fleet.images, assembled), dict.fromkeys(fleet.secrets, READY_HASH), {}
+    )
+    assert {i.title for i in compose(fleet, inputs).images} == {"Debian GNU/Linux 13 netboot"}

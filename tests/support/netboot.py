@@ -9,10 +9,11 @@ from pathlib import Path
 _PICTURES = "usr/lib/debian-installer/images"
 
 
-def build_netboot_iso(package_root: Path, out: Path) -> None:
+def build_netboot_iso(package_root: Path, out: Path, *, words: str = "") -> None:
     """Put kernel, initrd and menu of an unpacked `debian-installer-*-netboot-amd64` into an ISO.
 
-    grub-mkrescue gives it GRUB for BIOS and UEFI. Nothing of the package is changed.
+    grub-mkrescue gives it GRUB for BIOS and UEFI. Nothing of the package is changed, but for `words` that are put on
+    the kernel lines of its menu.
     """
     text = next((package_root / _PICTURES).glob("*/amd64/text"))
     release = text.parent.parent.name
@@ -29,6 +30,11 @@ def build_netboot_iso(package_root: Path, out: Path) -> None:
         (root / "boot" / "grub").mkdir(parents=True)
         for name in ("grub.cfg", "font.pf2"):
             shutil.copyfile(installer / "grub" / name, root / "boot" / "grub" / name)
+        if words:
+            menu = root / "boot" / "grub" / "grub.cfg"
+            menu.write_text(
+                re.sub(r"^(\s*linux .*) ---", rf"\1 {words} ---", menu.read_text(), flags=re.MULTILINE)
+            )
         (root / ".disk").mkdir()
         (root / ".disk" / "info").write_text(
             f"Debian GNU/Linux {release} netboot, assembled by ventoy-kit from {package}\n"

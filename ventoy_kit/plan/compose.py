@@ -9,7 +9,7 @@ from ventoy_kit.blueprint.model import PROXMOX, Blueprint
 from ventoy_kit.fleet.hook_facts import FleetFacts
 from ventoy_kit.fleet.hooks import HookSpec, check_params, in_order
 from ventoy_kit.fleet.schema import Fleet, Node
-from ventoy_kit.images.facts import IsoFacts
+from ventoy_kit.images.facts import ASSEMBLED, IsoFacts
 from ventoy_kit.plan.inputs import Inputs, IsoFile
 from ventoy_kit.plan.model import (
     AddressPlan,
@@ -56,10 +56,11 @@ def _image(name: str, title: str | None, iso: IsoFile, *, used: bool) -> ImagePl
 def _menu_title(facts: IsoFacts) -> str:
     """An ISO's own title with its release, as Ventoy's menu can show it.
 
-    Quotes and dollars would end up inside a GRUB string.
+    Quotes and dollars would end up inside a GRUB string; how an image was assembled does not fit onto a line.
     """
     release = facts.release or ""
-    whole = facts.title if release in facts.title else f"{facts.title} {release}"
+    title = facts.title.partition(f", {ASSEMBLED}")[0]
+    whole = title if release in title else f"{title} {release}"
     return textwrap.shorten("".join(c for c in whole if c not in '"$\\`'), 70, placeholder="")
 
 
