@@ -392,7 +392,7 @@ def nothing_is_left() -> None:
             continue
         with contextlib.suppress(FileNotFoundError):
             image = Path("/sys/block", loop[1], "loop/backing_file").read_text()
-            assert f"popen-{mine}/" not in image if mine else False, line
+            assert f"popen-{mine}/" not in image if mine else "/popen-" in image, line
 
 
 image_tools = pytest.mark.needs_tool("mkfs.exfat", "mkfs.fat", "blkid", "losetup", "mount.exfat-fuse")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from tests.app.test_stage import expected, image_tools, nothing_is_left
 from tests.app.test_stage_failures import MIB, check_interrupted, rename_node, start, wait_for
-from tests.app.workspaces import ISO, contents
+from tests.app.workspaces import ISO, Ran, contents, environment
 from ventoy_kit.edge.disk_image import DataFilesystem, create_image, new_ids
 from ventoy_kit.edge.mounts import mounted_image
 from ventoy_kit.edge.process import SystemProcess
@@ -171,3 +173,74 @@ def test_a_device_that_is_cut_off_in_the_middle_is_a_failure_and_nothing_stays_m
     assert b"Traceback" not in said
     nothing_is_left()
     assert loops_of(image) == []
+
+
+AS_NOBODY = """
+import contextlib, io, json, os, sys
+from ventoy_kit.cli import run
+commands = json.loads(sys.argv[1])
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    # So that everything is imported: Python itself may be out of the user's reach.
+    for command in (["stage", "--dry-run"], ["unstage", "--dry-run"], ["disarm", "--dry-run"], ["status"]):
+        run([*command, commands[0][1]])
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+for one in commands:
+    code = run([*one, "--json"])
+sys.exit(code)
+"""
+
+
+def as_nobody(fleet: Path, *commands: list[str]) -> Ran:
+    """Commands of an ordinary user to whom the fleet's folder belongs; what the last one said."""
+    for path in (fleet, *fleet.rglob("*")):
+        os.chown(path, 65534, 65534)
+    argv = [sys.executable, "-c", AS_NOBODY, json.dumps(commands)]
+    done = subprocess.run(argv, cwd=fleet, env=environment(), capture_output=True, text=True)
+    return Ran(done.returncode, done.stdout[done.stdout.rfind("\n{\n") + 1 :], done.stderr)
+
+
+@pytest.fixture
+def mounted(built: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A stick as a desktop mounts it for its user: device and mount point. The device does not belong to the user."""
+    image, point = Image(tmp_path, "exfat"), tmp_path / "mount"
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    point.mkdir()
+    where = ["-o", str(image.layout.data.offset), "--sizelimit", str(image.layout.data.size)]
+    argv: list[str | Path] = ["losetup", "--find", "--show", *where, image.path]
+    loop = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        options = "allow_other,uid=65534,gid=65534,umask=022"
+        subprocess.run(["mount.exfat-fuse", "-o", options, loop, point], check=True, capture_output=True)
+        try:
+            yield loop, point
+        finally:
+            subprocess.run(["umount", point], check=True)
+    finally:
+        subprocess.run(["losetup", "--detach", loop], check=True)
+        image.path.unlink()
+
+
+@pytest.mark.needs_tool("mount.exfat-fuse")
+def test_an_ordinary_user_stages_onto_what_the_desktop_has_mounted(built, mounted):
+    _, point = mounted
+    stage = ["stage", str(point), "--yes"]
+    ran = as_nobody(built, stage, stage)
+    assert ran.code == 0, ran.err + ran.out
+    assert ran.result["steps"] == []
+    files = contents(point)
+    assert {p: files.get(p) for p in expected(built)} == expected(built)
+    assert files["mine.bin"] == MINE["mine.bin"]
+
+
+@pytest.mark.parametrize("command", ["stage", "status", "unstage", "disarm"])
+def test_a_device_that_an_ordinary_user_may_not_read_is_refused_with_a_way_out(built, mounted, command):
+    """And not as a mistake on the command line: whether it can be used is not for the parser to say."""
+    device, _ = mounted
+    assert not Path(device).stat().st_mode & 0o007
+    ran = as_nobody(built, [command, device])
+    assert ran.code == 1, ran.err + ran.out
+    assert all(rule.startswith("VK-T") for rule in ran.rules)
+    assert all(f["remedy"] for f in ran.envelope["findings"])

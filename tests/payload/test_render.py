@@ -174,6 +174,17 @@ def test_a_document_keeps_its_path_for_as_long_as_its_bytes_and_no_longer():
     assert checklist_tag(after.manifest(), "bet") == ""
 
 
+def test_one_changed_answer_among_three_nodes_is_less_than_200_kb_to_write():
+    """All that a stage writes then: the files that are new, the menu, and the manifest three times."""
+    text = (BASE.parents[2] / "examples/alliance/fleet.yaml").read_text()
+    assert text.count("10.66.0.11/24") == 1
+    before, after = (payload_of(t.encode()) for t in (text, text.replace("10.66.0.11/24", "10.66.0.21/24")))
+    there = {f.path for f in before.files}
+    written = sum(len(f.data) for f in after.files if f.path not in there)
+    written += len(json.dumps(after.config, indent=4)) + 3 * len(after.manifest().to_json())
+    assert 50_000 < written < 200_000
+
+
 def test_every_ticket_names_generation_and_node_and_nothing_else_of_the_node():
     payload = payload_of(BASE.read_bytes())
     tickets = [f for f in payload.files if f.origin == "ticket"]

@@ -37,7 +37,7 @@ def _complete_losses(ctx: click.Context, param: click.Parameter, incomplete: str
 @command("reimage")
 @fleet_option
 @click.argument("node", shell_complete=_complete_nodes)
-@click.argument("target", required=False, type=click.Path())
+@click.argument("target", required=False, type=click.Path(readable=False))
 @click.option(
     "--lose",
     metavar="NAME",
@@ -86,7 +86,7 @@ def reimage(
 
 
 @command("disarm")
-@click.argument("target", required=False, type=click.Path())
+@click.argument("target", required=False, type=click.Path(readable=False))
 @click.option("--dry-run", "-n", is_flag=True, help="Say what would be done, write nothing.")
 def disarm(target: str | None, dry_run: bool, host: Host, console: Console) -> Outcome:  # noqa: ARG001, FBT001 - click's names
     """Make an armed TARGET a toolbox again: your own settings of Ventoy are back, and nothing starts by itself.

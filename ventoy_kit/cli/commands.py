@@ -157,7 +157,7 @@ def fetch(
 
 @command("stage")
 @fleet_option
-@click.argument("target", required=False, type=click.Path())
+@click.argument("target", required=False, type=click.Path(readable=False))
 @click.option("--dry-run", "-n", is_flag=True, help="Show the plan, write nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before writing.")
 @click.option(
@@ -209,7 +209,7 @@ def _style(text: str) -> Literal["mbr", "gpt"]:
 
 @command("status")
 @fleet_option
-@click.argument("target", required=False, type=click.Path())
+@click.argument("target", required=False, type=click.Path(readable=False))
 def status(fleet: Path, target: str | None, host: Host, console: Console) -> Outcome:  # noqa: ARG001
     """Without TARGET, list every disk with what speaks for and against it; with TARGET, compare it with the build."""
     if target is None:
@@ -288,7 +288,7 @@ def _image_list(fleet: Path, host: Host, console: Console) -> Outcome:  # noqa: 
 
 @command("image verify")
 @fleet_option
-@click.argument("target", required=False, type=click.Path())
+@click.argument("target", required=False, type=click.Path(readable=False))
 def _image_verify(fleet: Path, target: str | None, host: Host, console: Console) -> Outcome:  # noqa: ARG001
     """Read the fleet's images again and compare: those in the cache and your own, or those staged on TARGET."""
     from ventoy_kit.app.image_verify import verify_images, verify_target

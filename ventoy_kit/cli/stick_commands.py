@@ -25,7 +25,7 @@ def _fleet_name(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 @command("unstage")
 @fleet_option
-@click.argument("target", required=False, type=click.Path())
+@click.argument("target", required=False, type=click.Path(readable=False))
 @click.option(
     "--name",
     metavar="FLEET",

@@ -340,7 +340,8 @@ def boot_label_objections(path: str, fs_type: str | None, label: str | None) -> 
     if fs_type is None or label is None:
         yield codes.UNREAD_LABEL.finding(
             f"the label of {path} could not be read, so nothing proves that this is a Ventoy disk",
-            "Run this with the right to read the device (sudo), with blkid (package util-linux) installed.",
+            "Run this with the right to read the device (sudo), with blkid (package util-linux) installed, or name the "
+            "folder where it is mounted.",
         )
     elif fs_type != "vfat" or label != BOOT_LABEL:
         found = f"type {fs_type or 'unknown'}, label {label!r}"
