@@ -7,7 +7,7 @@ in some other file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -113,17 +113,29 @@ class Report:
         """A copy with places filled in for findings that name a path; sorted by position, unplaced last.
 
         What is wrong in a default, or in a value that aliases share, is found many times and shown once.
+        No excerpt shows the line of a hidden finding.
         """
         placed: dict[tuple[str, str, Place | None], Finding] = {}
         for found in self:
             finding = found
             if found.place is None and found.path is not None:
-                place = locate(found.path, found.on_key)
-                if place is not None and found.hidden:
-                    place = replace(place, excerpt=(), caret=None)
-                finding = replace(found, place=place)
+                finding = replace(found, place=locate(found.path, found.on_key))
             placed.setdefault((finding.rule.code, finding.message, finding.place), finding)
-        return Report(sorted(placed.values(), key=_position))
+        hidden = {(f.place.file, f.place.line) for f in placed.values() if f.hidden and f.place is not None}
+        shown = [_without(f, hidden) for f in placed.values()]
+        return Report(sorted(shown, key=_position))
+
+
+def _without(finding: Finding, hidden: Collection[tuple[str, int | None]]) -> Finding:
+    """The finding without those lines of its excerpt; without its own line it has no excerpt."""
+    place = finding.place
+    if place is None or not any((place.file, n) in hidden for n, _ in place.excerpt):
+        return finding
+    kept = tuple((n, text) for n, text in place.excerpt if (place.file, n) not in hidden)
+    own = place.line in [n for n, _ in kept]
+    return replace(
+        finding, place=replace(place, excerpt=kept if own else (), caret=place.caret if own else None)
+    )
 
 
 def _position(finding: Finding) -> tuple[int, str, int, int]:

@@ -126,3 +126,32 @@ def leaves(tree: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str 
     if items is None:
         return [(path, tree)]
     return [leaf for key, value in items for leaf in leaves(value, (*path, key))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'root-password = "Hunter-2"',
+        "\"root_password\"='Hunter-2'",
+        'global.root-password-hashed = "$6$Hunter-2"',
+        'hook = { url = "x", auth-token = "me:Hunter-2" }',
+        'subscription-key = "Hunter-2"',
+        'root-password = "Hunter-2',
+        'Root_Password = "Hunter-2" x',
+    ],
+)
+def test_no_line_of_a_finding_holds_a_secret(text: str):
+    document, report = read_toml(f"a = 1\n{text}\n".encode(), "f")
+    place = next(iter(report)).place if document is None else document.locate(("nothing",))
+    assert place is not None
+    lines = [line for _, line in place.excerpt]
+    lines += [] if document is None else document.lines
+    assert "Hunter-2" not in " ".join(lines)
+    assert any("<redacted>" in line for line in lines)
+
+
+def test_other_lines_are_shown_as_they_are():
+    text = 'root-ssh-keys = ["a"]\nkeyboard = "de" # password\nfilter.ID_SERIAL = "token"'
+    document, _ = read_toml(text.encode(), "f")
+    assert document is not None
+    assert document.lines == tuple(text.split("\n"))

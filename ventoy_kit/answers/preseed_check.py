@@ -90,7 +90,9 @@ class _Judge:
         """A finding at a part of a line; the line is shown, but never a password."""
         row = self.rows[number - 1] if number <= len(self.rows) else ""
         column = max(row.find(part), 0) + 1 if part else 1
-        shown = re.sub(r"(\spassword\s+)\S.*", r"\1<redacted>", row)[:200]
+        shown = re.sub(r"(\S*(?:passw|secret|token)\S*\s+\S+\s+|\spassword\s+)\S.*", r"\1<redacted>", row)[
+            :200
+        ]
         inside = column <= len(shown)
         self.report.add(
             rule.finding(

@@ -21,6 +21,12 @@ _STRING = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|' + r"'''.*?'{3,5}|" + r""""(?:\\.|[^"\\])*"|'[^']*'""", re.DOTALL
 )
 _SCALAR = re.compile(r"[^,\]}#\n]+")
+_SECRET = re.compile(
+    r"""(^.*?(?<![\w-])["']?[\w-]*(?:passw|token|secret|subscription[-_]key)[\w-]*["']?[ \t]*=[ \t]*)[^ \t].*$""",
+    re.IGNORECASE,
+)
+"""The rest of a line behind the name of a secret: findings show lines, and output ends up in logs."""
+
 _AT_LINE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 
 
@@ -36,7 +42,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class LocatedToml:
-    """A document with positions. `spans` knows every key that is written out, by path."""
+    """A document with positions.
+
+    `spans` knows every key that is written out, by path. `lines` are for findings: what seems secret is redacted.
+    """
 
     data: Mapping[str, Any]
     file: str
@@ -82,7 +91,7 @@ def read_toml(data: bytes, file: str) -> tuple[LocatedToml | None, Report]:
         )
         return None, Report([finding])
     text = text.replace("\r\n", "\n")
-    lines = tuple(text.split("\n"))
+    lines = tuple(_SECRET.sub(r"\1<redacted>", line) for line in text.split("\n"))
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

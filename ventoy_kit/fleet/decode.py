@@ -96,7 +96,11 @@ def finding_of(details: ErrorDetails, root: type[BaseModel]) -> Finding:
     path = found.path or ()
     given = str(details["input"])
     secret = path[:1] == ("secrets",) and len(path) > 1
-    if not (secret or path[-1:] in [(key,) for key in _NAMES_A_SECRET]) or _A_VARIABLE.fullmatch(given):
+    if (
+        details["loc"][-1:] == ("[key]",)
+        or not (secret or path[-1:] in [(key,) for key in _NAMES_A_SECRET])
+        or _A_VARIABLE.fullmatch(given)
+    ):
         return found
     if given in found.message:
         needs = _NEEDS.get(str(path[-1]), "a source" if secret else "the name of a secret")
