@@ -42,7 +42,7 @@ class Machine:
 
     Attributes:
         path: the folder; it is made.
-        disks: its own disks, in the order in which the firmware has them.
+        disks: its own disks, in the order in which Linux finds them; the firmware would start the last one first.
         serial: what SMBIOS reports.
         mac: address of the network interface.
         stick: an image to start from. Nothing that the machine writes to it is kept.
@@ -125,7 +125,10 @@ class Machine:
         for number, disk in enumerate(self.disks):
             yield from ("-drive", f"if=none,id=d{number},format=raw,file={self.image(disk.serial)}")
             kind = _KINDS[disk.bus].format(number)
-            yield from ("-device", f"{kind},drive=d{number},serial={disk.serial},bootindex={number + 1}")
+            yield from (
+                "-device",
+                f"{kind},drive=d{number},serial={disk.serial},bootindex={len(self.disks) - number}",
+            )
         forward = f",guestfwd=tcp:{SERVER}:80-cmd:busybox nc 127.0.0.1 {port}" if port else ""
         yield from ("-netdev", f"user,id=n,restrict=on{forward}", "-device", f"e1000,netdev=n,mac={self.mac}")
         yield from ("-object", f"filter-dump,id=f,netdev=n,file={self.path}/packets")

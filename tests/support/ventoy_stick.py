@@ -34,10 +34,10 @@ SIZE = 1 << 30
 # What the boot files are made of, besides INSTALL: the parts that IMG/mkcpio.sh packs.
 _PARTS = ("INSTALL", "IMG", "DMSETUP", "FUSEISO", "LZIP", "SQUASHFS", "VBLADE", "VtoyTool", "cryptsetup")
 _OTHER_MACHINES = shutil.ignore_patterns(
-    "*arm64*", "*mips64*", "*aa64*", "imdisk", "7z", "i386-efi", "*.img", "help", "menu"
+    "*arm64*", "*mips64*", "*aa64*", "imdisk", "7z", "i386-*", "help", "menu"
 )
 _CODE, _TABLE = 0x180, 0x1B8  # boot code ends before Ventoy's id; the disk's signature and table stay
-_FORMAT = 1
+_FORMAT = 2
 """Counted up when the same source gives another stick."""
 
 
@@ -46,8 +46,8 @@ class Ventoy:
     """What makes a disk with Ventoy's layout boot.
 
     Attributes:
-        boot: the first sector, of which the code is used; empty if there is none.
-        core: what lies behind it, for BIOS boots; begins as GRUB's `core.img`.
+        boot: the first sector, of which the code is used; empty if it does not boot by BIOS.
+        core: what lies behind it, as GRUB's `core.img` for an MBR.
         files: a folder with the files of partition 2; or
         partition: the whole of partition 2.
     """
@@ -62,6 +62,12 @@ def source() -> Path | None:
     """What the environment names; None if it names nothing."""
     value = os.environ.get(VARIABLE)
     return Path(value) if value else None
+
+
+def boots_bios() -> bool:
+    """Whether what the environment names starts without UEFI, too."""
+    path = source()
+    return path is not None and (not path.is_dir() or _is_release(path))
 
 
 def base_image(path: Path, cache: Path, style: Style = "mbr") -> Path:
@@ -135,7 +141,7 @@ def _install(ventoy: Ventoy, image: Path, layout: Layout) -> None:
 
 @contextmanager
 def _opened(path: Path, scratch: Path) -> Iterator[Ventoy]:
-    if path.is_dir() and (path / "ventoy/ventoy.disk.img.xz").exists():
+    if _is_release(path):
         yield _release(path)
     elif path.is_dir() and (path / "INSTALL/grub/grub.cfg").exists():
         for name in _PARTS:
@@ -176,7 +182,7 @@ def _extract(repository: Path, target: Path) -> None:
 
 
 def _tree(source: Path, target: Path) -> Ventoy:
-    """The boot files of a source tree, for x86-64 UEFI and for BIOS."""
+    """The boot files of a source tree, for x86-64 UEFI."""
     subprocess.run(["bash", "mkcpio.sh"], cwd=source / "IMG", check=True, capture_output=True)
     install = source / "INSTALL"
     shutil.copytree(install / "grub", target / "grub", ignore=_OTHER_MACHINES)
@@ -194,8 +200,11 @@ def _tree(source: Path, target: Path) -> Ventoy:
         program = (install / "tool" / machine / "vtoycli").read_bytes()
         (target / f"tool/mount.exfat-fuse_{machine}").write_bytes(program[: 16 << 10])
     shutil.copy(install / "tool/create_ventoy_iso_part_dm.sh", target / "tool")
-    grub = install / "grub/i386-pc"
-    return Ventoy((grub / "boot.img").read_bytes(), (grub / "core.img").read_bytes(), files=target)
+    return Ventoy(b"", b"", files=target)
+
+
+def _is_release(path: Path) -> bool:
+    return (path / "ventoy/ventoy.disk.img.xz").exists()
 
 
 def _release(path: Path) -> Ventoy:

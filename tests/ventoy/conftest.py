@@ -27,10 +27,10 @@ DEBIAN, PROXMOX = "debian-13-netboot-amd64.iso", "proxmox-ve_9.1-1.iso"
 # The mirror that tests have lacks the kernel's modules and libraries, and its index is not the signed one; so all
 # disks of the Debian machine are on USB, for which the medium itself has drivers. What it logs is sent to the test.
 WORDS = f"debian-installer/allow_unauthenticated=true anna/no_kernel_modules=true log_host={SERVER}"
+# What the partitioner needs to list disks; each takes time to load.
 COMPONENTS = (
-    *("partman-base", "partman-utils", "disk-detect", "user-setup-udeb", "clock-setup", "tzsetup-udeb"),
-    *("libparted2-udeb", "libparted-fs-resize0-udeb", "dmidecode-udeb", "libdevmapper1.02.1-udeb"),
-    *("libselinux1-udeb", "partman-auto", "partman-partitioning"),
+    *("partman-base", "partman-utils", "disk-detect", "libparted2-udeb", "libparted-fs-resize0-udeb"),
+    *("dmidecode-udeb", "libdevmapper1.02.1-udeb"),
 )
 
 FLEET = f"""\

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.qemu import Machine, Running, alike, is_blank
+from tests.support.ventoy_stick import boots_bios
 from tests.ventoy.conftest import DECOY, DISKS, Sticks
 
 pytestmark = [
@@ -27,6 +28,13 @@ Make = Callable[..., Machine]
 FIRST = {"debian": "beta", "proxmox": "alpha"}
 MENU = 5 << 20
 """Bytes that Ventoy has read from the stick when its menu is there, at least."""
+
+
+def needs_bios() -> None:
+    if not boots_bios():
+        pytest.skip(
+            "needs an unpacked release or a disk with Ventoy: the sources' BIOS core is too old for them"
+        )
 
 
 def ventoys_menu(vm: Running, shots: Path) -> bytes:
@@ -108,6 +116,8 @@ def handed_over(vm: Running, node: str) -> bool:
 def test_in_the_toolbox_state_ten_enters_change_no_disk(
     family: str, uefi: bool, sticks: Sticks, machine: Make, shots: Path
 ):
+    if not uefi:
+        needs_bios()
     vm = machine(FIRST[family], sticks.toolbox, uefi=uefi)
     before = vm.digests()
     with vm.start() as running:
@@ -166,13 +176,20 @@ def test_proxmox_armed_installs_once_with_no_key(sticks: Sticks, machine: Make, 
         assert "FILE answer" not in running.text()
     with vm.start() as running:
         shown = on_console(running, "is switched off", shots, "5-twice.png")
-        assert "put the machine's disk first" in " ".join(shown.split())
+        assert "was led to its installed system once already" in " ".join(shown.split())
         running.wait_off(timeout=400)
     assert vm.digests() == before
-    sticks.kit("disarm", stick, "--yes")
+
+
+def test_disarmed_it_is_a_toolbox_again(sticks: Sticks, machine: Make, shots: Path):
+    stick = sticks.armed("alpha")
+    sticks.kit("disarm", stick)
+    vm = machine("alpha", stick)
+    before = vm.digests()
     with vm.start() as running:
-        menu = ventoys_menu(running, shots / "disarmed")
-        assert alike(running.settle(still=15), menu)
+        shown = ventoys_menu(running, shots)
+        assert alike(running.settle(still=15), shown)
+    assert vm.digests() == before
 
 
 def ventoys_menu_counts_down(vm: Running, shots: Path) -> None:
@@ -195,6 +212,7 @@ def test_proxmox_armed_for_another_machine_is_refused(sticks: Sticks, machine: M
 
 
 def test_proxmox_armed_without_uefi_asks_for_the_name(sticks: Sticks, machine: Make, shots: Path):
+    needs_bios()
     vm = machine("alpha", sticks.armed("alpha"), uefi=False)
     before = vm.digests()
     with vm.start() as running:
