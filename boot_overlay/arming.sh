@@ -113,9 +113,11 @@ vk_clock_ok() {
 #   valid  it may install without a key, once the guard is written
 #   ask    it cannot be recorded that it was used, so a person has to type the node's name
 #   over   spent or expired: nothing is installed
-# For ask and over, VK_CODE and VK_DETAIL say why.
+# For ask and over, VK_CODE and VK_DETAIL say why. VK_DESTROY becomes the pools that may be destroyed: only an arming
+# that can be recorded as used permits that.
 vk_judge_arming() {
     VK_ARMING=none
+    VK_DESTROY=''
     [ "${VK_TICKET_ARMING}" != none ] || return 0
     VK_ARMING=over
     VK_GUARD=unusable
@@ -128,18 +130,38 @@ vk_judge_arming() {
         :
     elif [ "${VK_GUARD}" = usable ]; then
         VK_ARMING=valid
+        VK_DESTROY=${VK_TICKET_DESTROY}
     else
         VK_ARMING=ask
         VK_CODE=${vk_code}
         VK_DETAIL=${vk_detail}
+        vk_keep_pools
     fi
     vk_log "arming ${VK_TICKET_ARMING}: ${VK_ARMING}, guard ${VK_GUARD}"
     return 0
 }
 
-# vk_fire: record that this arming is used. True only if the machine's firmware holds the record.
+# vk_keep_pools: what cannot be recorded as used permits no pool to be destroyed.
+vk_keep_pools() {
+    VK_DESTROY=''
+    [ -z "${VK_TICKET_DESTROY}" ] || VK_DETAIL="${VK_DETAIL}${VK_NEWLINE}These pools stay: ${VK_TICKET_DESTROY}."
+}
+
+# vk_fire: record that this arming is used. True only if the machine's firmware holds the record. From then on, and
+# in this installation alone, the first-boot runner may destroy the pools; vk_put_grant gives it this note.
 vk_fire() {
-    vk_guard_write "${VK_ARMING_ID}" "${VK_GUARD_LEFT}"
+    if ! vk_guard_write "${VK_ARMING_ID}" "${VK_GUARD_LEFT}"; then
+        vk_keep_pools
+        return 1
+    fi
+    [ -n "${VK_DESTROY}" ] || return 0
+    # The line stands in a shell script; node and pools hold letters, digits, dots, dashes, underlines and commas.
+    if ! printf "export VK_GRANT='%s %s %s %s'\n" "${VK_ARMING_ID}" "${VK_NODE}" "${VK_GENERATION}" "${VK_DESTROY}" \
+        >"${VK_RUN}/grant"; then
+        vk_log 'the permission to destroy pools cannot be written'
+        rm -f "${VK_RUN}/grant"
+    fi
+    return 0
 }
 
 # vk_prepare_leaving: for an arming that is over. VK_LEAVE becomes what is to be done now; VK_CODE and VK_DETAIL stay

@@ -86,6 +86,7 @@ give_runner() {
     [ -s "${runner}" ] || return 0
     mkdir -p "${TARGET}${FIRST_BOOT%/*}" || return 1
     (umask 077 && cp "${runner}" "${TARGET}${FIRST_BOOT}") || return 1
+    vk_put_grant "${TARGET}${FIRST_BOOT}" || return 1
     in-target sh "${FIRST_BOOT}" install || return 1
     rm -f "${TARGET}${FIRST_BOOT}"
 }

@@ -432,9 +432,18 @@ vk_plan_text() (
         vk_describe_device "${disk#/dev/}"
         printf '  %s\n' "${VK_REPLY}"
     done
+    [ -z "${VK_DESTROY:-}" ] || printf '%s\n' 'These lose everything after the installation, with their pool:'
+    while IFS="${VK_TAB}" read -r name rest; do
+        pool=$(vk_pool_lost "$1" "${name}")
+        [ -n "${pool}" ] || continue
+        vk_describe_device "${name}"
+        printf '  %s (pool %s)\n' "${VK_REPLY}" "${pool}"
+    done <"${VK_RUN}/devices"
     printf '%s\n' 'These disks stay as they are:'
     while IFS="${VK_TAB}" read -r name rest; do
         case " ${VK_DISKS} " in *" /dev/${name} "*) continue ;; *) ;; esac
+        pool=$(vk_pool_lost "$1" "${name}")
+        [ -z "${pool}" ] || continue
         vk_describe_device "${name}"
         why=$(vk_why_it_stays "${name}")
         printf '  %s (%s)\n' "${VK_REPLY}" "${why}"

@@ -247,13 +247,21 @@ vk_show() (
     printf '%s' "$1" | tr -c ' -~' '?' | cut -c 1-120
 )
 
-# vk_read_ticket FILE: exactly one line of exactly this form, into VK_TICKET_FLEET, _GENERATION, _IMAGE, _NODE and
-# _ARMING. Needs the overlay's own description. An armed ticket names its node.
+# vk_pools_ok LIST: names of pools, separated by commas.
+vk_pools_ok() (
+    case "$1" in '' | ,* | *, | *,,* | *[!A-Za-z0-9._,-]*) exit 1 ;; *) ;; esac
+    for pool in $(printf '%s' "$1" | tr ',' ' '); do vk_name_ok "${pool}" || exit 1; done
+)
+
+# vk_read_ticket FILE: exactly one line of exactly this form, into VK_TICKET_FLEET, _GENERATION, _IMAGE, _NODE,
+# _ARMING and _DESTROY. Needs the overlay's own description. An armed ticket names its node, and may permit that
+# pools are destroyed.
 #   # ventoy-kit-ticket format=1 fleet=F generation=G image=I node=N arming=none
-#   # ventoy-kit-ticket format=1 fleet=F generation=G image=I node=N arming=<id>-<expiry>
+#   # ventoy-kit-ticket format=1 fleet=F generation=G image=I node=N arming=<id>-<expiry> [destroy=POOL,...]
 vk_read_ticket() {
     VK_TICKET_NODE=''
     VK_TICKET_ARMING=''
+    VK_TICKET_DESTROY=''
     vk_count=0
     if [ -r "$1" ]; then
         while IFS= read -r vk_one || [ -n "${vk_one}" ]; do
@@ -275,6 +283,15 @@ END
     # Written again from what was read, it must be the same line: no blank, tab or field too many.
     vk_again="# ventoy-kit-ticket format=1 fleet=${VK_TICKET_FLEET} generation=${VK_TICKET_GENERATION}"
     vk_again="${vk_again} image=${VK_TICKET_IMAGE} node=${VK_TICKET_NODE} arming=${VK_TICKET_ARMING}"
+    case "${vk_rest}" in
+        destroy=*)
+            VK_TICKET_DESTROY=${vk_rest#destroy=}
+            vk_again="${vk_again} ${vk_rest}"
+            vk_rest=''
+            { vk_pools_ok "${VK_TICKET_DESTROY}" && [ "${VK_TICKET_ARMING}" != none ]; } || vk_rest=bad
+            ;;
+        *) ;;
+    esac
     if [ "${vk_hash} ${vk_tag} ${vk_format}${vk_rest}" != '# ventoy-kit-ticket format=1' ] ||
         [ "${vk_again}" != "${vk_line}" ] || ! vk_name_ok "${VK_TICKET_FLEET}" ||
         ! vk_generation_ok "${VK_TICKET_GENERATION}" || ! vk_name_ok "${VK_TICKET_IMAGE}" ||
@@ -300,7 +317,38 @@ vk_check_ticket() {
         vk_fail VK-B04 "The ticket is for ${VK_TICKET_IMAGE}, this is ${VK_IMAGE}."
     elif [ "${VK_TICKET_NODE}" != auto ] && ! [ -d "${VK}/nodes/${VK_TICKET_NODE}" ]; then
         vk_fail VK-B07 "The ticket names node ${VK_TICKET_NODE}."
+    else
+        vk_check_pools
     fi
+}
+
+# vk_check_pools: pools that may be destroyed are pools of the node.
+vk_check_pools() {
+    for vk_pool in $(printf '%s' "${VK_TICKET_DESTROY}" | tr ',' ' '); do
+        if ! cut -f 2 "${VK}/nodes/${VK_TICKET_NODE}/pools" 2>/dev/null | grep -qxF -e "${vk_pool}"; then
+            vk_fail VK-B01 "Node ${VK_TICKET_NODE} has no pool ${vk_pool}."
+            return 1
+        fi
+    done
+}
+
+# vk_pool_lost NODE DEVICE: the pool that this data disk loses, if the arming permits that; see arming.sh.
+vk_pool_lost() (
+    [ -n "${VK_DESTROY:-}" ] || exit 0
+    while IFS="${VK_TAB}" read -r use name device rest; do
+        [ "${use} ${device}" = "data $2" ] || continue
+        while IFS="${VK_TAB}" read -r disk pool; do
+            [ "${disk}" = "${name}" ] || continue
+            case ",${VK_DESTROY}," in *",${pool},"*) printf '%s' "${pool}" ;; *) ;; esac
+        done <"${VK}/nodes/$1/pools"
+    done <"${VK_RUN}/matches"
+)
+
+# vk_put_grant FILE: into the first-boot runner, behind its first line, what the arming permits; see arming.sh.
+vk_put_grant() {
+    [ -s "${VK_RUN}/grant" ] || return 0
+    (umask 077 && { sed 1q "$1" && cat "${VK_RUN}/grant" && sed 1d "$1"; } >"$1.grant") &&
+        cat "$1.grant" >"$1" && rm -f "$1.grant"
 }
 
 # vk_load FAMILY: whatever must agree before the machine is looked at, then a fresh folder for results.

@@ -315,6 +315,11 @@ write_layer() {
     fi
 }
 
+# grant: what the arming permits besides goes into the first-boot runner.
+grant() {
+    vk_put_grant "${LAYER}/upper/proxmox-first-boot" || vk_fail VK-B42 'The first-boot runner cannot be written.'
+}
+
 # lay_over: the overlay in the place of the bind mount.
 lay_over() {
     STATE=changing
@@ -374,7 +379,7 @@ plan=$(vk_plan_text "${VK_NODE}")
 say ''
 say "${plan}"
 consent || refuse
-{ write_layer && record_arming; } || {
+{ write_layer && record_arming && grant; } || {
     rm -rf "${LAYER}"
     refuse
 }

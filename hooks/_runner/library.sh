@@ -99,6 +99,19 @@ vk_owe() { : >"$VK_STATE/owed-$1" || vk_fail "$VK_STATE cannot be written"; }
 vk_owes() { [ -e "$VK_STATE/owed-$1" ]; }
 vk_paid() { rm -f -- "$VK_STATE/owed-$1"; }
 
+# Permissions of the arming with which this machine was installed (`reimage --destroy-pool`): each is for one pool, for
+# this installation, and used up before anything is destroyed.
+# vk_permission POOL: sets vk_grant; fails if there is none.
+vk_permission() {
+    for vk_grant in "$VK_GRANTS"/*/"$1"; do [ ! -f "$vk_grant" ] || return 0; done
+    return 1
+}
+# vk_use_permission: the one that vk_permission found is gone from now on, also after a power cut. Sets vk_arming.
+vk_use_permission() {
+    vk_arming=$(basename -- "$(dirname -- "$vk_grant")")
+    { rm -- "$vk_grant" && sync; } || vk_fail "the permission of the arming $vk_arming cannot be used up; nothing was destroyed"
+}
+
 # Whether systemd runs here: in an installer's chroot nothing can be started, and files are read at the boot.
 vk_booted() { [ -d /run/systemd/system ]; }
 

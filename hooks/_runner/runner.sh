@@ -144,7 +144,7 @@ call() {
             PATH="$PATH" HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
             VK_NODE="$VK_NODE" VK_FLEET="$VK_FLEET" VK_FAMILY="$FAMILY" VK_RELEASE="$RELEASE" \
             VK_LIB="$CODE/library.sh" VK_RESULT="$WORK/result" VK_STATE="$STATE/hooks/$1/private" \
-            VK_WORK="$WORK/hook" \
+            VK_WORK="$WORK/hook" VK_GRANTS="$STATE/grants" \
             /bin/sh -c '. "$1"; shift; exec "$@"' sh "$CODE/hooks/$1/parameters" "$CODE/hooks/$1/hook.sh" "$2"
     ) </dev/null >>"$3" 2>&1 9>&- || code=$?
     # A hook that says it failed has failed, though it may have forgotten to end so.
@@ -351,6 +351,20 @@ check_names() {
     for name in "$@"; do is_known "$name" || die "no hook $name on this node; it has: ${VK_HOOKS:-none}"; done
 }
 
+# The boot hook writes VK_GRANT (arming, node, generation, pools) into this script when it spends an arming that permits
+# pools to be destroyed. A folder per arming remembers that it was taken; a file in it is a permission not used yet.
+take_grant() {
+    # shellcheck disable=SC2086  # words
+    set -- ${VK_GRANT:-}
+    [ $# -eq 4 ] && [ "$2 $3" = "$VK_NODE $VK_GENERATION" ] && [ ! -d "$STATE/grants/$1" ] || return 0
+    mkdir -p "$STATE/grants/$1"
+    for pool in $(printf '%s' "$4" | tr ',' ' '); do : >"$STATE/grants/$1/$pool"; done
+}
+# What this installation did not use is void.
+end_grants() {
+    for grant in "$STATE"/grants/*/*; do [ ! -e "$grant" ] || rm -f "$grant"; done
+}
+
 do_install() {
     if ! { [ -f "$CODE/first-boot" ] && cmp -s "$0" "$CODE/first-boot"; }; then
         lock
@@ -364,6 +378,7 @@ do_install() {
         exec 9>&- # the unit that fully-up starts takes the lock
     fi
     mkdir -p "$STATE/hooks" "$STATE/done" "$LOGS"
+    take_grant
     unit_text | replace_file "$UNIT_FILE" 0644
     systemctl enable "$UNIT"
     write_reports
@@ -430,6 +445,7 @@ do_run() { # [HOOK...]: named hooks run again, whatever their stamps say
         systemctl is-enabled --quiet "$UNIT" || systemctl enable "$UNIT"
         if [ "$reboot_wanted" = yes ]; then say "reboot this machine to complete the hooks that wait for it"; fi
     else
+        end_grants
         systemctl disable "$UNIT"
     fi
     UNDER_WAY=

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Pools of data disks: imported if they exist on exactly these disks, created if the disks are blank, else refused.
+# Destroyed only with the permission of the arming with which this machine was installed.
 set -eu
 # shellcheck source=/dev/null  # given by the runner
 . "$VK_LIB"
@@ -197,6 +198,78 @@ import_pool() {
     vk_changed "pool $1 imported (id $OFFER)"
 }
 
+# --- what an arming permits to destroy ----------------------------------------------------------------------
+
+# parts DEVICE: the device nodes of its partitions.
+parts() {
+    for part in "/sys/block/$1/$1"*; do
+        if [ -e "$part/partition" ]; then printf '/dev/%s\n' "${part##*/}"; fi
+    done
+}
+
+# free POOL: may everything on the members go? Not while something uses them, nor if a pool reaches beyond them.
+free() {
+    if is_imported "$1"; then matches "$1" || return 1; fi
+    wanted_devices >"$VK_WORK/wanted"
+    offers >"$VK_WORK/offers"
+    while IFS="$VK_TAB" read -r id name _ leaves; do
+        for leaf in $leaves; do
+            found=$(whole "$leaf")
+            printf '%s\n' "${found:-missing:$leaf}"
+        done | sort -u >"$VK_WORK/has"
+        [ -n "$(comm -12 "$VK_WORK/wanted" "$VK_WORK/has")" ] || continue
+        beyond=$(comm -13 "$VK_WORK/wanted" "$VK_WORK/has" | grep -v '^missing:' | paste -s -d ' ')
+        [ -z "$beyond" ] || why "the pool $name (id $id) on its disks lies on $beyond too; nothing was destroyed" || return 1
+    done <"$VK_WORK/offers"
+    while IFS="$VK_TAB" read -r disk device _; do
+        for holder in "/sys/block/$device/holders/"* "/sys/block/$device/$device"*/holders/*; do
+            [ ! -e "$holder" ] || why "$disk (/dev/$device) is used by ${holder##*/}; nothing was destroyed" || return 1
+        done
+        lsblk --noheadings --output MOUNTPOINTS -- "/dev/$device" >"$VK_WORK/mounts" || why "lsblk does not know /dev/$device" || return 1
+        used=$(grep . "$VK_WORK/mounts" | head -n 1 || true)
+        [ -z "$used" ] || why "$disk (/dev/$device) is mounted on $used; nothing was destroyed" || return 1
+    done <"$VK_WORK/members"
+}
+
+# clear_disk DEVICE: no label, table or signature is left. ZFS keeps two labels in the last half MiB, RAID and GPT keep
+# theirs there too.
+clear_disk() {
+    parts "$1" >"$VK_WORK/nodes"
+    printf '/dev/%s\n' "$1" >>"$VK_WORK/nodes"
+    while IFS= read -r node; do
+        zpool labelclear -f "$node" 2>/dev/null || true # fails where there is none
+        wipefs --all --force --quiet -- "$node" || return 1
+        size=$(blockdev --getsz "$node") || return 1 # in units of 512 bytes
+        most=8192
+        [ "$size" -ge "$most" ] || most=$size
+        for start in 0 $((size - most)); do
+            dd if=/dev/zero of="$node" bs=512 seek="$start" count="$most" conv=notrunc,fsync status=none || return 1
+        done
+    done <"$VK_WORK/nodes"
+    blockdev --rereadpt "/dev/$1" || return 1
+    udevadm settle
+}
+
+# destroy POOL: with the permission of this installation's arming, everything on exactly its members.
+destroy() {
+    free "$1" || return 1
+    vk_use_permission
+    # shellcheck disable=SC2154  # set by vk_use_permission
+    by="arming $vk_arming"
+    if ! is_imported "$1" && blank; then
+        vk_note "the permission to destroy the pool $1 ($by) was not needed: its disks are blank"
+        return 0
+    fi
+    if is_imported "$1"; then
+        zpool destroy "$1" 2>"$VK_WORK/said" || why "it cannot be destroyed: $(tail -n 1 "$VK_WORK/said")" || return 1
+    fi
+    cut -f 2 "$VK_WORK/members" >"$VK_WORK/doomed"
+    while IFS= read -r device; do
+        clear_disk "$device" || why "/dev/$device cannot be cleared" || return 1
+    done <"$VK_WORK/doomed"
+    vk_changed "pool $1 destroyed as $by permits, on $(awk -F '\t' '{ print $1 " (/dev/" $2 ")" }' "$VK_WORK/members" | paste -s -d ',' | sed 's/,/, /g')"
+}
+
 # topology POOL: the words behind the name in `zpool create`.
 topology() {
     raid=$(vk_fact pools "$1" raid || echo -)
@@ -262,6 +335,7 @@ have_pool() {
     [!a-z]* | mirror* | raidz* | draid* | spare* | log) why "ZFS does not take this name" || return 1 ;;
     esac
     find_members "$1" || return 1
+    if vk_permission "$1"; then destroy "$1" || return 1; fi
     if is_imported "$1"; then
         matches "$1" || return 1
     else

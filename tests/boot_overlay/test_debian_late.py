@@ -104,3 +104,14 @@ def test_a_kernel_parameter_that_stays_is_a_failure(root: Scratch):
     assert late(root) == 1
     assert "a clean kernel command line of falcon did not get into the system" in root.read("ventoy-kit/log")
     assert root.read("target/root/.ssh/authorized_keys") == KEYS
+
+
+def test_what_the_arming_permits_reaches_the_runner(root: Scratch):
+    root.write("ventoy-kit/run/grant", "export VK_GRANT='ID falcon 0a1b2c3d tank'\n")
+    root.write("ventoy-kit/nodes/falcon/first-boot", "#!/bin/sh\nVK_NODE=falcon\n", 0o755)
+    root.write(
+        "bin/in-target", '#!/bin/sh\ncat "/target$2" >>/runner\nls -l "/target$2" >>/in-target\n', 0o755
+    )
+    assert late(root) == 0
+    assert root.read("runner") == "#!/bin/sh\nexport VK_GRANT='ID falcon 0a1b2c3d tank'\nVK_NODE=falcon\n"
+    assert root.read("in-target").startswith("-rwx------")

@@ -37,7 +37,12 @@ def by_id(dev):
         if disk("/dev/disk/by-id/" + link) == dev:
             return link
     return "1234567890123"
-if name == "wipefs":
+if name == "wipefs" and "--all" in args:
+    dev = disk(args[-1])
+    state["foreign"].pop(dev, None)
+    for pool in [p for p in state["pools"] if dev.rstrip("1") in p["disks"]]: state["pools"].remove(pool)
+    save()
+elif name == "wipefs":
     dev = disk(args[-1])
     if label(dev): print("zfs_member")
     if dev in state["foreign"]: print(state["foreign"][dev])
@@ -59,6 +64,11 @@ elif name == "zfs":
         if value == "refused": fail("cannot set property for '%s': bad value" % args[-1])
         pool["properties"][key] = value
         save()
+elif args[0] == "labelclear":
+    if not label(disk(args[-1]).rstrip("1")): fail("failed to read label", 1)
+elif args[0] == "destroy":
+    state["pools"] = [p for p in state["pools"] if p["name"] != args[1]]
+    save()
 elif args[0] == "list":
     pools = [p for p in state["pools"] if p["imported"] and args[-1] in ("name", p["name"])]
     for pool in pools:
@@ -121,8 +131,9 @@ class ZfsMachine:
         for tool in ("zpool", "zfs", "zdb", "wipefs", "blkid"):
             write(f".local/sbin/{tool}", _PROGRAM, 0o755)
         self.scratch.stub("systemctl", _SYSTEMCTL)
-        for tool in ("modprobe", "update-initramfs", "mail"):
+        for tool in ("modprobe", "update-initramfs", "mail", "lsblk", "udevadm"):
             self.scratch.stub(tool)
+        self.scratch.stub("blockdev", _BLOCKDEV)
         self.scratch.stub("findmnt", "echo ext4")
         write("sys/module/zfs/parameters/zfs_arc_max", "0\n")
         write("sys/module/zfs/parameters/zfs_arc_min", "0\n")
@@ -187,6 +198,15 @@ class ZfsMachine:
         state["foreign"][disk] = kind
         self.state = state
 
+    def permit(self, arming: str, pool: str) -> None:
+        """What the runner has taken from the boot hook."""
+        self.scratch.write(f"hook/grants/{arming}/{pool}", "")
+
+    def permissions(self) -> list[str]:
+        """Those that were not used."""
+        folder = self.scratch.root / "hook/grants"
+        return sorted(str(p.relative_to(folder)) for p in folder.glob("*/*"))
+
     def run(self, verb: str) -> tuple[int, list[str]]:
         """Run the hook as the runner does; its exit code and the lines of its result."""
         root = self.scratch.root
@@ -207,6 +227,7 @@ class ZfsMachine:
             "VK_STATE": "/hook/state",
             "VK_WORK": "/hook/work",
             "VK_RESULT": "/hook/result",
+            "VK_GRANTS": "/hook/grants",
             "VK_FACT_DISKS": "\n".join(["name\tuse\tserial\twwn\tpool\tsize\tmodel", *rows]),
             "VK_FACT_POOLS": "\n".join(["name\traid", *pools]),
             "VK_FACT_SYSTEM": "name\tmemory\temail\nfalcon\t1\tops@alliance.example",
@@ -239,6 +260,13 @@ class ZfsMachine:
         }
 
 
+# A table that was cleared has no partitions when it is read again.
+_BLOCKDEV = """
+case $1 in
+--getsz) echo 2048 ;;
+--rereadpt) rm -f "/sys/block/${2##*/}/${2##*/}1/partition" ;;
+esac
+"""
 _SYSTEMCTL = """
 case $1 in
 is-enabled) shift; [ "$1" != --quiet ] || shift; grep -Fxq -e "$1" /calls/enabled ;;

@@ -39,3 +39,10 @@ def test_one_word_changes_and_everything_else_stays(ticket):
 def test_what_is_no_ticket_or_armed_already_is_refused(ticket):
     with pytest.raises(ValueError, match="no ticket"):
         armed_ticket(ticket, "20261123T094500Z-1a2b3c4d", "20261124T094500Z")
+
+
+def test_a_permission_to_destroy_pools_stands_behind_the_arming():
+    armed = armed_ticket(
+        plain_ticket(LINE, "beta"), "20261123T094500Z-1a2b3c4d", "20261124T094500Z", ["tank", "vault"]
+    )
+    assert armed.decode().splitlines()[-1] == f"{ARMED} destroy=tank,vault"

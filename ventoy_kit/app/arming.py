@@ -40,6 +40,7 @@ def arming_result(arming: Arming | None, now: datetime) -> dict[str, Any] | None
         "expires": None if arming.until is None else arming.until.isoformat(),
         "expired": is_expired(arming, now),
         "wipes": list(arming.doomed),
+        "destroys": list(arming.destroys),
     }
 
 

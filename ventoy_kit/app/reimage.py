@@ -11,6 +11,7 @@ from typing import Any
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.arming import arming_line, arming_result
 from ventoy_kit.app.built import built_manifest
+from ventoy_kit.app.destroying import check_pools, data_pools, disk_words, pool_disks
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Document, Heading, Lines, Next, Outcome, Table
 from ventoy_kit.app.targets import choose_target
@@ -21,8 +22,7 @@ from ventoy_kit.edge.targets import OpenStick, open_stick
 from ventoy_kit.fleet.decode import decode_fleet
 from ventoy_kit.fleet.losses import Loss, losses
 from ventoy_kit.fleet.rules import unknown
-from ventoy_kit.fleet.schema import Disk, Fleet, Node
-from ventoy_kit.fleet.sizes import format_size
+from ventoy_kit.fleet.schema import Fleet, Node
 from ventoy_kit.gather import codes as gather_codes
 from ventoy_kit.payload.model import Manifest, checklist_stem, checklist_tag
 from ventoy_kit.payload.ticket import armed_ticket
@@ -60,11 +60,13 @@ class ArmOptions:
     Attributes:
         lifetime: how long the arming is good for.
         lose: names of guests and services that may die.
+        destroy: pools of data disks that this installation may destroy.
         dry_run: show everything and write nothing.
     """
 
     lifetime: timedelta = timedelta(hours=24)
     lose: tuple[str, ...] = ()
+    destroy: tuple[str, ...] = ()
     dry_run: bool = False
 
 
@@ -75,6 +77,7 @@ class _Wish:
     name: str
     node: Node
     losses: tuple[Loss, ...]
+    destroys: tuple[str, ...]
     built: Manifest
     base: Path
 
@@ -108,7 +111,7 @@ def reimage(
     Raises:
         MachineError: mounting, reading or writing failed.
     """
-    wish, report = _wish(file, name, options.lose, host)
+    wish, report = _wish(file, name, options, host)
     if wish is None:
         return Outcome("reimage", report)
     candidate, found = choose_target(target, host)
@@ -122,7 +125,7 @@ def reimage(
             return _arm(stick, files, wish, report, host, options=options, ask=ask)
 
 
-def _wish(file: Path, name: str, lose: Sequence[str], host: Host) -> tuple[_Wish | None, Report]:
+def _wish(file: Path, name: str, options: ArmOptions, host: Host) -> tuple[_Wish | None, Report]:
     try:
         data = host.files.read(file)
     except OSError as error:
@@ -132,35 +135,41 @@ def _wish(file: Path, name: str, lose: Sequence[str], host: Host) -> tuple[_Wish
     fleet, marked, report = decode_fleet(data, str(file))
     built = None
     if fleet is not None:
-        report.extend(_node_and_losses(fleet, name, lose))
+        report.extend(_node_and_losses(fleet, name, options))
         built, found = built_manifest(file, host.files)
         report.extend(found)
     located = report.located(marked.locate) if marked is not None else report
     if fleet is None or built is None or located.has_errors:
         return None, located
     node = fleet.nodes[name]
-    return _Wish(name, node, losses(node), built, file.parent), located
+    destroys = tuple(sorted(set(options.destroy)))
+    return _Wish(name, node, losses(node, destroys), destroys, built, file.parent), located
 
 
-def _node_and_losses(fleet: Fleet, name: str, lose: Sequence[str]) -> Iterator[Finding]:
+def _node_and_losses(fleet: Fleet, name: str, options: ArmOptions) -> Iterator[Finding]:
     node = fleet.nodes.get(name)
     if node is None:
         yield unknown(app_codes.NO_SUCH_NODE, "node", name, fleet.nodes, ("nodes",))
         return
-    dying = {loss.name: loss for loss in losses(node)}
-    for named in lose:
+    yield from check_pools(fleet, name, options.destroy)
+    dying = {loss.name: loss for loss in losses(node, options.destroy)}
+    for named in options.lose:
         if named not in dying:
             yield unknown(codes.NO_LOSS, "guest or service that dies", named, dying, ("nodes", name))
-    unnamed = [loss for loss in dying.values() if loss.to_name and loss.name not in lose]
+    unnamed = [loss for loss in dying.values() if loss.to_name and loss.name not in options.lose]
     if unnamed:
         words = "; ".join(f"{loss.name} ({loss.what})" for loss in unnamed)
         flags = " ".join(f"--lose {loss.name}" for loss in unnamed)
         yield codes.UNNAMED_LOSS.finding(
-            f"with the system disks of {name} these die: {words}",
+            f"with {_what_goes(name, options.destroy)} these die: {words}",
             f"Back them up, then add: {flags}",
             path=("nodes", name),
             on_key=True,
         )
+
+
+def _what_goes(name: str, pools: Sequence[str]) -> str:
+    return f"the system disks of {name}" + "".join(f" and its pool {pool}" for pool in pools)
 
 
 def _ventoy(candidate: Candidate) -> Iterator[Finding]:
@@ -198,7 +207,7 @@ def _arm(
     arming, problems = _new_arming(wish, armable, host, options.lifetime)
     report.extend(problems)
     try:
-        armed = armed_ticket(armable.ticket, arming.id, arming.expires)
+        armed = armed_ticket(armable.ticket, arming.id, arming.expires, arming.destroys)
     except ValueError as error:
         report.add(_no_ticket(stick, wish, f"{armable.delivery.ticket}: {error}"))
         return Outcome("reimage", report)
@@ -294,7 +303,7 @@ def _new_arming(wish: _Wish, armable: _Armable, host: Host, lifetime: timedelta)
                 "Compare this machine's clock, and that of the node, with a right one.",
             )
         )
-    doomed = tuple(_disk(n, d) for n, d in sorted(wish.node.disks.items()) if d.use == "system")
+    doomed = tuple(disk_words(n, d) for n, d in sorted(wish.node.disks.items()) if d.use == "system")
     return (
         Arming(
             id=arming_id,
@@ -304,17 +313,12 @@ def _new_arming(wish: _Wish, armable: _Armable, host: Host, lifetime: timedelta)
             node=wish.name,
             title=wish.node.title,
             image=armable.delivery.image,
-            doomed=doomed,
+            doomed=(*doomed, *pool_disks(wish.node, wish.destroys)),
             checklist=checklist_tag(wish.built, wish.name),
+            destroys=wish.destroys,
         ),
         report,
     )
-
-
-def _disk(name: str, disk: Disk) -> str:
-    ids = [f"serial {disk.serial}" if disk.serial else "", f"WWN {disk.wwn}" if disk.wwn else ""]
-    size = format_size(disk.size) if disk.size else ""
-    return " ".join(part for part in (name, *ids, disk.model or "", size) if part)
 
 
 def _view(
@@ -324,6 +328,10 @@ def _view(
     now, before = host.clock(), armable.state.arming
     aside = set_aside(armable.root, armable.manifest)
     lines = [f"Wipes {disk}" for disk in arming.doomed]
+    if arming.destroys:
+        lines.append(
+            "The checklist does not know of that: it is the same for every installation of this build."
+        )
     lines.append(arming_line(arming, now))
     if before is not None:
         lines.append(f"In the place of: {arming_line(before, now)}")
@@ -380,11 +388,14 @@ def _done(stick: OpenStick, arming: Arming, host: Host) -> list[Block]:
     ]
 
 
-def loss_names(file: Path, name: str, host: Host) -> tuple[str, ...]:
-    """What `--lose` takes for a node, for completion in a shell; nothing if the fleet file cannot be read."""
+def completions(file: Path, name: str, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What `--lose` and `--destroy-pool` take for a node, for a shell; nothing if the fleet file cannot be read."""
     try:
         fleet, _, _ = decode_fleet(host.files.read(file), str(file))
     except OSError:
-        return ()
+        return (), ()
     node = fleet.nodes.get(name) if fleet is not None else None
-    return tuple(loss.name for loss in losses(node)) if node is not None else ()
+    if node is None:
+        return (), ()
+    pools = data_pools(node)
+    return tuple(loss.name for loss in losses(node, pools)), pools

@@ -27,11 +27,13 @@ def _lifetime(ctx: click.Context, param: click.Parameter, value: str) -> timedel
     return lifetime
 
 
-def _complete_losses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    from ventoy_kit.app.reimage import loss_names
+def _complete_doomed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ventoy_kit.app.reimage import completions
 
     file, node = Path(ctx.params.get("fleet") or DEFAULT_FLEET), str(ctx.params.get("node") or "")
-    return [CompletionItem(n) for n in loss_names(file, node, Host()) if n.startswith(incomplete)]
+    losses, pools = completions(file, node, Host())
+    names = pools if param.name == "destroy" else losses
+    return [CompletionItem(n) for n in names if n.startswith(incomplete)]
 
 
 @command("reimage")
@@ -42,8 +44,16 @@ def _complete_losses(ctx: click.Context, param: click.Parameter, incomplete: str
     "--lose",
     metavar="NAME",
     multiple=True,
-    shell_complete=_complete_losses,
+    shell_complete=_complete_doomed,
     help="A guest or service that may die with the disks; once for each.",
+)
+@click.option(
+    "--destroy-pool",
+    "destroy",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=_complete_doomed,
+    help="A pool of data disks that this one installation may destroy and make anew; once for each.",
 )
 @click.option(
     "--expires",
@@ -64,6 +74,7 @@ def reimage(
     node: str,
     target: str | None,
     lose: tuple[str, ...],
+    destroy: tuple[str, ...],
     lifetime: timedelta,
     dry_run: bool,
     yes: str | None,
@@ -82,7 +93,7 @@ def reimage(
         return yes
 
     ask = console.ask_name if yes is None else announced
-    return use_case(fleet, node, target, host, options=ArmOptions(lifetime, lose, dry_run), ask=ask)
+    return use_case(fleet, node, target, host, options=ArmOptions(lifetime, lose, destroy, dry_run), ask=ask)
 
 
 @command("disarm")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ventoy_kit.fleet import codes
@@ -26,22 +26,22 @@ class Loss:
     to_name: bool
 
 
-def losses(node: Node) -> tuple[Loss, ...]:
-    """Everything that the fleet places on the system disks of a node, in the order of the fleet file."""
-    return tuple(_losses(node))
+def losses(node: Node, pools: Collection[str] = ()) -> tuple[Loss, ...]:
+    """Everything that the fleet places on the system disks of a node and in `pools`, in the order of the fleet file."""
+    return tuple(_losses(node, pools))
 
 
-def _losses(node: Node) -> Iterator[Loss]:
+def _losses(node: Node, pools: Collection[str]) -> Iterator[Loss]:
     for name, service in node.services.items():
-        if _is_doomed(node, service.storage):
+        if _is_doomed(node, service.storage, pools):
             yield Loss(
                 name, _described("service", service.title), service.stateful and not service.expendable
             )
     for name, guest in node.guests.items():
-        if _is_doomed(node, guest.storage):
+        if _is_doomed(node, guest.storage, pools):
             yield Loss(name, _described(guest.kind, guest.title), not guest.expendable)
         for inner, service in guest.services.items():
-            if _is_doomed(node, service.storage or guest.storage):
+            if _is_doomed(node, service.storage or guest.storage, pools):
                 yield Loss(
                     f"{name}/{inner}",
                     _described("service", service.title),
@@ -53,10 +53,14 @@ def _described(kind: str, title: str | None) -> str:
     return f"{kind}, {title}" if title else kind
 
 
-def _is_doomed(node: Node, storage: str | None) -> bool:
+def _is_doomed(node: Node, storage: str | None, pools: Collection[str]) -> bool:
     """Without a word it is Proxmox VE's `local` storage, which lies on the system disks."""
     disk = node.disks.get(storage) if storage is not None else None
-    return storage is None or (disk is not None and disk.use == "system")
+    return (
+        storage is None
+        or storage in pools
+        or (disk is not None and (disk.use == "system" or disk.pool in pools))
+    )
 
 
 def check_storage(node: Node, at: Path) -> Iterator[Finding]:

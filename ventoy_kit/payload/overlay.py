@@ -91,6 +91,9 @@ def node_data(conf: OverlayConf, nodes: tuple[NodePlan, ...]) -> dict[str, bytes
         base = f"ventoy-kit/nodes/{node.name}"
         out[f"{base}/title"] = f"{node.title}\n".encode()
         out[f"{base}/disks"] = _disks(node).encode()
+        pools = "".join(f"{d.name}\t{d.pool}\n" for d in node.disks if d.use == "data" and d.pool)
+        if pools:
+            out[f"{base}/pools"] = pools.encode()
     return out
 
 

@@ -7,6 +7,7 @@ A ticket holds no answer. It names a node (or `auto`) and the generation of the 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 AUTO = "auto"
 """The ticket with which the boot hook finds the node by the machine's identity."""
@@ -22,13 +23,14 @@ _LINE = re.compile(
 )
 
 
-def armed_ticket(ticket: bytes, arming_id: str, expires: str) -> bytes:
+def armed_ticket(ticket: bytes, arming_id: str, expires: str, destroys: Sequence[str] = ()) -> bytes:
     """A node's own ticket, armed: everything else in it stays, since Debian's ticket is the preseed too.
 
     Args:
         ticket: as the payload holds it.
         arming_id: `YYYYMMDDTHHMMSSZ-hhhhhhhh`.
         expires: `YYYYMMDDTHHMMSSZ`.
+        destroys: pools that the installation may destroy, by the permission of this arming alone.
 
     Raises:
         ValueError: it holds no ticket line, several, or one that is armed already.
@@ -37,7 +39,8 @@ def armed_ticket(ticket: bytes, arming_id: str, expires: str) -> bytes:
     if len(found) != 1 or found[0][1] != b"none" or ticket.count(b"ventoy-kit-ticket") != 1:
         raise ValueError("it is no ticket of a node")
     start, end = found[0].span(1)
-    return ticket[:start] + f"{arming_id}-{expires}".encode() + ticket[end:]
+    permission = f" destroy={','.join(destroys)}" if destroys else ""
+    return ticket[:start] + f"{arming_id}-{expires}{permission}".encode() + ticket[end:]
 
 
 def plain_ticket(line: str, node: str) -> bytes:

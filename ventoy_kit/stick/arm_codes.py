@@ -35,6 +35,18 @@ UNNAMED_LOSS = Rule(
     "Guests, and services that hold state, die with the system disks that they live on. Each is named with --lose, or "
     "declared `expendable: true` in the fleet file; `storage` says that it lives elsewhere.",
 )
+NO_POOL = Rule(
+    "VK-K16",
+    "A pool that may be destroyed is one of the node's data disks",
+    "`--destroy-pool` names a pool that the fleet file gives data disks of the node. The permission is for this arming "
+    "and this installation alone.",
+)
+NO_POOL_HOOK = Rule(
+    "VK-K17",
+    "Only the hook `zfs` destroys a pool",
+    "The installer never touches data disks. The hook does it after the installation, on exactly the declared disks, "
+    "and makes the pool anew.",
+)
 NO_LOSS = Rule(
     "VK-K07",
     "A loss that is named is one",

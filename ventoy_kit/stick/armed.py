@@ -55,8 +55,9 @@ class Arming:
         node: the node that installs.
         title: the node's name for people.
         image: id of the image.
-        doomed: the disks that will be wiped, in words.
+        doomed: the disks that will be wiped, in words; those of pools that may be destroyed come last.
         checklist: tag of the node's checklists that go with it.
+        destroys: the pools that this installation may destroy.
         config_sha256: digest of ventoy.json as arming wrote it.
         toolbox_sha256: digest of the file that disarming puts back.
     """
@@ -72,6 +73,7 @@ class Arming:
     checklist: str = ""
     config_sha256: str = ""
     toolbox_sha256: str = ""
+    destroys: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:
@@ -108,7 +110,8 @@ class Arming:
             if document.pop("format") != FORMAT:
                 raise ValueError("another format")
             doomed = tuple(str(d) for d in document.pop("doomed"))
-            arming = Arming(doomed=doomed, **{str(k): str(v) for k, v in document.items()})
+            destroys = tuple(str(d) for d in document.pop("destroys", ()))
+            arming = Arming(doomed=doomed, destroys=destroys, **{str(k): str(v) for k, v in document.items()})
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"this describes no arming: {error!r}") from error
         if not re.fullmatch(_ID, arming.id):
