@@ -53,11 +53,13 @@ _UNSTABLE = (
 
 @dataclass
 class DebianRoot:
-    """One root: `place` is an empty folder for it, `layers` lie between it and the cached root."""
+    """One root: `place` is an empty folder for it, `layers` lie between it and the cached root, and
+    `around` are shell commands that come before every run, in the same mount namespace."""
 
     place: Path
     suite: str
     layers: Sequence[Path] = ()
+    around: str = ""
 
     def __post_init__(self) -> None:
         base = debian_root(self.suite, PACKAGES)
@@ -138,18 +140,20 @@ class DebianRoot:
         self.write("first-boot", render_runner(texts(), NODE, [hook]), 0o700)
         done = self.execute("/bin/dash", "/first-boot", "install", net=net)
         assert done.returncode == 0, done.stdout.decode()
-        command = f"{around}\nexec /bin/dash /first-boot run {hook.spec.name}"
+        command = f"{self.around}\n{around}\nexec /bin/dash /first-boot run {hook.spec.name}"
         self.output = self.execute("/bin/sh", "-c", command, net=net).stdout.decode()
         return self.report()
 
     def go_on(self, boot: int) -> dict[str, object]:
         """What the runner does after a reboot."""
         self.reboot(boot)
-        self.output = self.execute("/bin/dash", "/first-boot", "run").stdout.decode()
+        self.output = self.execute(
+            "/bin/sh", "-c", f"{self.around}\nexec /bin/dash /first-boot run"
+        ).stdout.decode()
         return self.report()
 
     def verify(self) -> tuple[int, str]:
-        done = self.execute("/bin/dash", "/first-boot", "verify")
+        done = self.execute("/bin/sh", "-c", f"{self.around}\nexec /bin/dash /first-boot verify")
         return done.returncode, done.stdout.decode()
 
     def report(self) -> dict[str, object]:

@@ -118,6 +118,7 @@ def run(vm: Guest, verb: str, pools: str = "tank\traid1") -> tuple[int, list[str
         "VK_STATE": "/root/state",
         "VK_WORK": "/root/work",
         "VK_RESULT": "/root/result",
+        "VK_GRANTS": "/root/grants",
     }
     env = " ".join(f"{key}={shlex.quote(value)}" for key, value in facts.items())
     vm.ask("rm -rf /root/work; mkdir -p /root/work /root/state; : >/root/result")
@@ -165,3 +166,12 @@ def test_a_mirror_outlives_a_new_installation_file_by_file(tmp_path: Path) -> No
         code, result = run(vm, "verify")
         assert code == 1
         assert any("tank is DEGRADED" in line for line in result)
+        # An arming that permits it: everything on exactly its two disks goes, and the pool is made anew.
+        vm.ask("mkdir -p /root/grants/ID && : >/root/grants/ID/tank")
+        code, result = run(vm, "apply")
+        assert code == 0, result
+        assert any(line.startswith("changed pool tank destroyed as arming ID permits") for line in result)
+        assert vm.ask("ls -A /tank /root/grants/ID").split() == ["/root/grants/ID:", "/tank:"]
+        assert run(vm, "apply") == (0, [])
+        assert run(vm, "verify") == (0, [])
+        assert "ext4" in vm.ask("blkid -p /dev/disk/by-id/virtio-D3")
