@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "plan": {"report", "blueprint", *FACTS},
     "payload": {"report", "blueprint", "sheets", "plan", "answers", *FACTS},
     "stick": {"report", "ports"},
+    "rehearse": {"report", "plan", "payload", "sheets", *FACTS},
     "gather": {"report", "errors", "ports", *FACTS},
     "edge": {*BOTTOM, "ports"},
     "app": {
@@ -43,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
         "plan",
         "payload",
         "stick",
+        "rehearse",
         "gather",
         "edge",
     },
@@ -261,7 +263,9 @@ def test_the_edge_does_not_print(path):
 
 @pytest.mark.parametrize("path", modules(), ids=label)
 def test_no_random_and_no_clock_decides_what_is_rendered(path):
-    if part(path) in {"fleet", "images", "hardware", "blueprint", "sheets", "plan", "payload", "stick"}:
+    if part(path) in {
+        *("fleet", "images", "hardware", "blueprint", "sheets", "plan", "payload", "stick", "rehearse")
+    }:
         names = {name.split(".")[0] for name, _ in imports(path)}
         assert not names & {"random", "secrets", "platform", "locale", "getpass"}
         calls = [n.func for n in ast.walk(parsed(path)) if isinstance(n, ast.Call)]
