@@ -35,7 +35,7 @@ fi
 hook=/live_injection_7ed136ec_7a61_4b54_adc3_ae494d5106ea/hook.sh
 if [ -f "${hook}" ]; then
     "${box}" sh "${hook}" debian >>/ventoy/log 2>&1
-    say 'the hook ran'
+    echo "rehearsal: the hook ran"
     cat /ventoy/log
     ticket=$(grep -F ventoy-kit-ticket /ventoy/autoinstall)
     say "ticket ${ticket#*ticket }"

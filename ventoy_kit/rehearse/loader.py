@@ -20,11 +20,8 @@ KERNEL, INITRD, EXTRA = "vmlinuz", "initrd", "initrd2"
 
 def menu(words: str) -> str:
     """What GRUB does: the kernel with the ISO's RAM disk, and what Ventoy would bring along behind it."""
-    quoted = words.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
-    return (
-        f'search --file --set=root /{KERNEL}\nset arguments="{quoted}"\n'
-        f"linux /{KERNEL} $arguments\ninitrd /{INITRD} /{EXTRA}\nboot\n"
-    )
+    quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in words.split())
+    return f"search --file --set=root /{KERNEL}\nlinux /{KERNEL} {quoted}\ninitrd /{INITRD} /{EXTRA}\nboot\n"
 
 
 def size_of(*files: int) -> int:
