@@ -137,6 +137,17 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
+def unpack_zstd(data: bytes) -> bytes:
+    """What zstd(1) unpacks, until what is no zstd any more. Raises MissingToolError, MachineError."""
+    program = shutil.which("zstd", path=search_path())
+    if program is None:
+        raise MissingToolError("the program zstd is not installed", "Install the package zstd.")
+    done = subprocess.run([program, "-dc"], input=data, capture_output=True, check=False, timeout=600)
+    if not done.stdout:
+        raise MachineError(f"zstd cannot unpack this: {done.stderr.decode(errors='replace').strip()[:200]}")
+    return done.stdout
+
+
 class Child:
     """A program that runs beside this one and dies with it, also when this one is killed by SIGKILL.
 

@@ -90,16 +90,6 @@ def make_sparse(path: Path, size: int) -> None:
         raise storage_error("make", path, error) from error
 
 
-def write_sparse(path: Path, data: bytes, offset: int) -> None:
-    """Write into a file at an offset. Raises StorageError."""
-    try:
-        with path.open("r+b") as file:
-            file.seek(offset)
-            file.write(data)
-    except OSError as error:
-        raise storage_error("write", path, error) from error
-
-
 def sparse_digest(path: Path) -> str:
     """SHA-256 over where a file's data is and what it is; holes, and blocks of zeros, cost nothing and do not count.
 
@@ -124,3 +114,13 @@ def sparse_digest(path: Path) -> str:
     except OSError as error:
         raise storage_error("read", path, error) from error
     return whole.hexdigest()
+
+
+def read_at(path: Path, offset: int, size: int) -> bytes:
+    """A part of a file. Raises StorageError."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
+    except OSError as error:
+        raise storage_error("read", path, error) from error

@@ -167,18 +167,16 @@ class VirtualMachine:
             if one.get("device")
         }
 
-    def screen(self) -> tuple[bytes, bytes] | None:
-        """The screen as PNG, and a mark that is the same while the screen is; None if there is no picture."""
+    def screen(self) -> bytes | None:
+        """The screen in the form P6 (ppm(5)); None if there is no picture."""
         file = self._folder / "screen.ppm"
         try:
             self.command("screendump", filename=str(file))
-            data = file.read_bytes()
+            return file.read_bytes()
         except (MachineError, OSError):
             return None
         finally:
             file.unlink(missing_ok=True)
-        png = png_of(data)
-        return None if png is None else (png, zlib.crc32(data).to_bytes(4, "big"))
 
     def open_for_writing(self) -> tuple[str, ...]:
         """Paths of the ordinary files and block devices that QEMU holds open for writing, sorted."""

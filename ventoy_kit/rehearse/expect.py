@@ -48,12 +48,16 @@ class Expectations(_Strict):
     Attributes:
         words: words that a direct boot adds to the kernel's command line, so that the serial console can be followed.
         quiet: seconds without any sign of life after which an act is stalled, with KVM.
+        proven: id of the stage at which machine and disks are proven; an act that must be refused may not pass it.
+        over: id of the stage at which the hand-over has begun.
         stage: the stages in order.
         end: how it may end, the first that fits counts.
     """
 
     words: tuple[str, ...] = ()
     quiet: float
+    proven: str | None = None
+    over: str | None = None
     stage: tuple[_Stage, ...]
     end: tuple[_Sign, ...]
 
@@ -77,4 +81,6 @@ def parse_expectations(text: str) -> Expectations:
     ids = [s.id for s in found.stage]
     if len(set(ids)) != len(ids):
         raise ValueError("two stages have one id")
+    if not {found.proven, found.over} - {None} <= set(ids):
+        raise ValueError("`proven` or `over` is no stage")
     return found

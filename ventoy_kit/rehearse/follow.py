@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ventoy_kit.rehearse.model import End, Stage, StageResult
@@ -196,10 +196,15 @@ def last_lines(text: str, count: int = 12) -> str:
 
 def filled(stages: Sequence[Stage], names: dict[str, str]) -> tuple[Stage, ...]:
     """Stages with names put in the places of `{node}` and such in their signs."""
+    return tuple(Stage(s.id, s.title, tuple(_put(sign, names) for sign in s.signs)) for s in stages)
 
-    def put(sign: str) -> str:
-        for name, value in names.items():
-            sign = sign.replace("{" + name + "}", re.escape(value))
-        return sign
 
-    return tuple(Stage(s.id, s.title, tuple(put(sign) for sign in s.signs)) for s in stages)
+def filled_sign(sign: Sign, names: dict[str, str]) -> Sign:
+    """The same for an end."""
+    return replace(sign, pattern=_put(sign.pattern, names))
+
+
+def _put(pattern: str, names: dict[str, str]) -> str:
+    for name, value in names.items():
+        pattern = pattern.replace("{" + name + "}", re.escape(value))
+    return pattern

@@ -58,11 +58,19 @@ def judge_act(act: ActName, ended: Ended, *, uefi: bool = True) -> Verdict:
 
 def _verdict(ended: Ended, *, good: bool, text: str) -> Verdict:
     if good:
-        return Verdict(True, ended.end, text[:1].upper() + text[1:].rstrip(".") + ".", ended.said, ended.code)  # noqa: FBT003
+        return Verdict(
+            passed=True,
+            end=ended.end,
+            text=text[:1].upper() + text[1:].rstrip(".") + ".",
+            said=ended.said,
+            code=ended.code,
+        )
     remedy = ended.remedy or "Look at the last lines of the console."
     if ended.end is End.REACHED:
         remedy = "This had to be refused: do not use the stick, and report it."
-    return Verdict(False, ended.end, ended.text, ended.said, ended.code, remedy)  # noqa: FBT003
+    return Verdict(
+        passed=False, end=ended.end, text=ended.text, said=ended.said, code=ended.code, remedy=remedy
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +133,16 @@ def judge_rehearsal(acts: Sequence[ActResult], safety: Sequence[SafetyCheck]) ->
     broken = next((c for c in safety if c.held is False and c.id.startswith(("disk-", "host"))), None)
     if broken is not None:
         remedy = "Do not use the stick; report this with the whole report."
-        return Verdict(False, End.WROTE, f"{broken.title}: {broken.detail}.", remedy=remedy)  # noqa: FBT003
+        return Verdict(passed=False, end=End.WROTE, text=f"{broken.title}: {broken.detail}.", remedy=remedy)
     failed = next((a for a in acts if not a.verdict.passed), None)
     if failed is not None:
         return failed.verdict
     last = next((a for a in acts if a.act in ("install", "stick")), acts[-1])
     return Verdict(
-        True,
-        last.verdict.end,
-        f"All {len(acts)} acts went as they should." if len(acts) > 1 else last.verdict.text,
-    )  # noqa: FBT003
+        passed=True,
+        end=last.verdict.end,
+        text=f"All {len(acts)} acts went as they should." if len(acts) > 1 else last.verdict.text,
+    )
 
 
 def exit_findings(report: RehearsalReport) -> Iterator[tuple[bool, str, str]]:
