@@ -64,6 +64,7 @@ class Host:
     clock: Callable[[], datetime] = utc_now
     random_hex: Callable[[int], str] = random_hex
     ask_secret: Callable[[str], str | None] = lambda _question: None
+    tell: Callable[[str], None] = lambda _line: None
 
     @property
     def cache(self) -> Cache:

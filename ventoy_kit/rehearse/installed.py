@@ -123,6 +123,4 @@ def _hooks(text: str | None) -> SafetyCheck:
         verdict = str(json.loads(text).get("state", "none"))
     except (ValueError, AttributeError):
         return SafetyCheck("after-hooks", title, held=False, detail="the report cannot be read")
-    return SafetyCheck(
-        "after-hooks", title, verdict == "done", f"state: {verdict}"
-    )
+    return SafetyCheck("after-hooks", title, verdict == "done", f"state: {verdict}")
