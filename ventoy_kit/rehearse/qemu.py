@@ -20,9 +20,12 @@ from ventoy_kit.rehearse.twin import wwn_number
 
 PROGRAM: Final = "qemu-system-x86_64"
 
+_PORTS: Final = 6
+"""Disks on one AHCI controller."""
+
 _DEVICE: Final = {
     "nvme": "nvme",
-    "sata": "ide-hd",
+    "sata": "ide-hd,bus=sata{controller}.{port}",
     "usb": "usb-storage,removable=on",
     "scsi": "scsi-hd,bus=scsi0.0",
     "virtio": "virtio-blk-pci",
@@ -117,14 +120,18 @@ def arguments(twin: Twin, paths: Paths, network: Network, start: Start) -> tuple
             "emulator,id=tpm0,chardev=tpm",
         ]
         words += ["-device", "tpm-crb,tpmdev=tpm0"]
+    sata = [d.name for d in twin.disks if d.bus == "sata"]
+    for controller in range(-(-len(sata) // _PORTS)):
+        words += ["-device", f"ahci,id=sata{controller}"]
     for number, disk in enumerate(twin.disks):
-        words += _disk(disk, number, paths, first=disk.name == start.boot)
+        port = sata.index(disk.name) if disk.name in sata else 0
+        words += _disk(disk, (number, port), paths, first=disk.name == start.boot)
     if paths.medium is not None:
         words += [
             "-drive",
             f"if=none,id=medium,format=raw,media=cdrom,readonly=on,file={_plain(paths.medium)}",
         ]
-        words += ["-device", "ide-cd,drive=medium"]
+        words += ["-device", "ide-cd,bus=ide.0,drive=medium"]
     for number, nic in enumerate(twin.nics):
         words += ["-netdev", _netdev(number, network, management=nic.management)]
         words += ["-device", f"e1000,netdev=net{number},mac={nic.mac}"]
@@ -146,7 +153,9 @@ def _smbios(identity: Smbios) -> str:
     return ",".join(("type=1", *(f"{k}={v.replace(',', ',,')}" for k, v in given.items() if v)))
 
 
-def _disk(disk: TwinDisk, number: int, paths: Paths, *, first: bool) -> Iterator[str]:
+def _disk(disk: TwinDisk, place: tuple[int, int], paths: Paths, *, first: bool) -> Iterator[str]:
+    """A disk. `place` is its number, by which its traffic is known, and its number among those on SATA."""
+    number, port = place
     mode = "snapshot=on" if disk.role == "stick" and paths.foreign_stick else "cache=unsafe"
     name = f"disk{number}"
     yield from ("-drive", f"if=none,id={name},format=raw,{mode},file={_plain(paths.disks[disk.name])}")
@@ -160,7 +169,8 @@ def _disk(disk: TwinDisk, number: int, paths: Paths, *, first: bool) -> Iterator
     more = f",wwn={wwn}" if wwn is not None else ""
     if disk.bus == "sata" and disk.model:
         more += f",model={disk.model[:40].replace(',', ',,')}"
-    yield from ("-device", f"{_DEVICE[disk.bus]},drive={name},{serial}{more}{order}")
+    device = _DEVICE[disk.bus].format(controller=port // _PORTS, port=port % _PORTS)
+    yield from ("-device", f"{device},drive={name},{serial}{more}{order}")
 
 
 def _netdev(number: int, network: Network, *, management: bool) -> str:
