@@ -70,7 +70,10 @@ def expectations(name: str) -> Expectations:
 def follower(name: str, until: str | None = None, **names: str) -> Follower:
     given, all_names = expectations(name), NAMES | names
     return Follower(
-        filled(given.stages, all_names), tuple(filled_sign(s, all_names) for s in given.signs), until, given.quiet
+        filled(given.stages, all_names),
+        tuple(filled_sign(s, all_names) for s in given.signs),
+        until,
+        given.quiet,
     )
 
 
@@ -216,4 +219,6 @@ def test_a_line_that_was_overwritten_shows_its_last_form():
 
 
 def test_escape_sequences_leave_no_trace():
-    assert plain("\x1b[0m\x1b[30m\x1b[47mWelcome to GRUB!\r\n\x1b[2J\x1b[01;01H\x1b[=3h") == "Welcome to GRUB!\n"
+    assert (
+        plain("\x1b[0m\x1b[30m\x1b[47mWelcome to GRUB!\r\n\x1b[2J\x1b[01;01H\x1b[=3h") == "Welcome to GRUB!\n"
+    )

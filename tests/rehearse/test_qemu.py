@@ -58,7 +58,9 @@ def test_the_network_leads_nowhere_but_to_the_mirror():
     network = Network("192.168.1.11/24", "192.168.1.1", "192.168.1.254", "busybox nc mirror.example 80")
     nets = [w for o, w in zip(words(), words()[1:], strict=False) if o == "-netdev"]
     assert nets == ["user,id=net0,restrict=on"]
-    (net,) = (w for o, w in zip(words(network=network), words(network=network)[1:], strict=False) if o == "-netdev")
+    (net,) = (
+        w for o, w in zip(words(network=network), words(network=network)[1:], strict=False) if o == "-netdev"
+    )
     assert "restrict=on" in net.split(",")
     assert "hostfwd" not in net
     assert "guestfwd=tcp:192.168.1.254:80-cmd:busybox nc mirror.example 80" in net

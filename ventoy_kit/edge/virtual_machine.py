@@ -46,23 +46,23 @@ class VirtualMachine:
         self._child = Child(argv, folder=folder, log=folder / "qemu.log")
         self._events: list[Mapping[str, Any]] = []
         self._rest = b""
+        self._open = contextlib.ExitStack()
+        self._open.callback(self._child.stop)
         try:
-            self._qmp = self._connect("qmp")
-            self._console = self._connect("console")
+            self._qmp = self._open.enter_context(self._connect("qmp"))
+            self._console = self._open.enter_context(self._connect("console"))
             self._console.setblocking(False)  # noqa: FBT003 - the interface of socket
             self._answer("QMP")
             self.command("qmp_capabilities")
         except BaseException:
-            self._child.stop()
+            self._open.close()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._child.stop()
-        self._qmp.close()
-        self._console.close()
+        self._open.close()
 
     def _connect(self, name: str) -> socket.socket:
         end = time.monotonic() + _PATIENCE

@@ -34,7 +34,8 @@ def machine_lines(twin: Twin) -> Iterator[tuple[str, str]]:
 
 def disk_cells(disk: TwinDisk) -> tuple[str, str, str, str, str]:
     """Name, role, bus, size, serial number."""
-    return disk.name, disk.role, disk.bus, format_size(disk.size), disk.serial
+    size = "made to fit" if disk.size < 1 << 20 else format_size(disk.size)
+    return disk.name, disk.role, disk.bus, size, disk.serial
 
 
 def as_text(report: RehearsalReport) -> str:

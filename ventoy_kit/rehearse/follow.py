@@ -131,7 +131,7 @@ class Follower:
         goal = self.until or (self.stages[-1].id if self.stages else None)
         if goal is not None and goal in self.passed:
             title = next(s.title for s in self.stages if s.id == goal)
-            return Ended(End.REACHED, f"It came to the stage `{title}`.", "")
+            return Ended(End.REACHED, f"It came to where it should: {title[:1].lower()}{title[1:]}.", "")
         tail = self.text[-TAIL:]
         for sign in self.signs:
             if sign.settle and at - self._spoke < sign.settle:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -197,19 +196,40 @@ def free_address(cidr: str | None, taken: set[str]) -> str:
     return found
 
 
-_WRITES: Final = re.compile(r"(?:^|,)(?:file|path)=((?:[^,]|,,)+)")
-_READS: Final = re.compile(r"(?:^|,)(?:readonly=on|snapshot=on)(?:,|$)")
+_OPENING: Final = (
+    "-drive",
+    "-chardev",
+    "-blockdev",
+    "-hda",
+    "-hdb",
+    "-hdc",
+    "-hdd",
+    "-cdrom",
+    "-fda",
+    "-fdb",
+    "-pflash",
+)
 
 
 def writable_outside(words: Sequence[str], folder: PurePath) -> tuple[str, ...]:
     """The files and devices outside of the run's folder that these arguments would open for writing."""
     out = []
     for option, word in itertools.pairwise(words):
-        if option not in ("-drive", "-chardev", "-blockdev", "-hda", "-hdb", "-cdrom", "-fda", "-pflash"):
+        if option not in _OPENING:
             continue
-        for found in _WRITES.findall(word) or ([word] if option.startswith(("-hd", "-fd", "-pf")) else []):
-            path = PurePath(found.replace(",,", ","))
-            inside = path.is_relative_to(folder) and ".." not in path.parts
-            if not inside and not _READS.search(word):
-                out.append(str(path))
+        # A comma that is written twice belongs to a name.
+        parts = [part.replace("\0", ",") for part in word.replace(",,", "\0").split(",")]
+        named = [
+            p.partition("=")[2]
+            for p in parts
+            if p.startswith(("file=", "path=", "filename=", "file.filename="))
+        ]
+        if option not in ("-drive", "-chardev", "-blockdev"):
+            named = [word]
+        if "readonly=on" in parts or "snapshot=on" in parts:
+            continue
+        for name in named:
+            path = PurePath(name)
+            if not path.is_relative_to(folder) or ".." in path.parts:
+                out.append(name)
     return tuple(out)

@@ -137,6 +137,11 @@ def judge_rehearsal(acts: Sequence[ActResult], safety: Sequence[SafetyCheck]) ->
     failed = next((a for a in acts if not a.verdict.passed), None)
     if failed is not None:
         return failed.verdict
+    wrong = next((c for c in safety if c.held is False), None)
+    if wrong is not None:
+        remedy = "Look at the report; what was installed is not what the fleet file says."
+        text = f"This does not hold: {wrong.title[:1].lower()}{wrong.title[1:]} ({wrong.detail})."
+        return Verdict(passed=False, end=End.REACHED, text=text, remedy=remedy)
     last = next((a for a in acts if a.act in ("install", "stick")), acts[-1])
     return Verdict(
         passed=True,
