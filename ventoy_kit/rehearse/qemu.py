@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
@@ -64,7 +64,7 @@ class Paths:
     """
 
     folder: PurePath
-    disks: dict[str, PurePath]
+    disks: Mapping[str, PurePath]
     foreign_stick: bool = False
     firmware: PurePath | None = None
     variables: PurePath | None = None
