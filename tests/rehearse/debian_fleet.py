@@ -47,8 +47,16 @@ def facts(system: str = "SYSTEM0001", mac: str = MAC, serial: str = "ABC1234") -
 
     def disk(name: str, number: str) -> dict[str, object]:
         return {
-            **{"name": name, "size": 20_000_000_000, "model": "Disk", "serial": number, "wwn": None},
-            **{"properties": {}, "logical_block": 512, "removable": False, "transport": "usb", "holds": []},
+            "name": name,
+            "size": 20_000_000_000,
+            "model": "Disk",
+            "serial": number,
+            "wwn": None,
+            "properties": {},
+            "logical_block": 512,
+            "removable": False,
+            "transport": "usb",
+            "holds": [],
         }
 
     nic = {"name": "enp0s2", "mac": mac, "permanent_mac": mac, "driver": "e1000", "properties": {}}

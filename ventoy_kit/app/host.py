@@ -28,7 +28,13 @@ from ventoy_kit.ports import (
 DEFAULT_FLEET = "fleet.yaml"
 """The fleet file where none is named. Here, since every command needs it and few need what reads fleet files."""
 
-PACKAGES = mounts.PACKAGES | disk_image.PACKAGES | dict(netboot.TOOLS) | {"ssh": "openssh-client"}
+PACKAGES = (
+    mounts.PACKAGES
+    | disk_image.PACKAGES
+    | dict(netboot.TOOLS)
+    | {"ssh": "openssh-client", "qemu-system-x86_64": "qemu-system-x86", "setpriv": "util-linux"}
+    | {"busybox": "busybox-static", "zstd": "zstd", "debugfs": "e2fsprogs", "swtpm": "swtpm"}
+)
 """The Debian package of each program that a command may need."""
 
 

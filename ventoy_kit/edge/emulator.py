@@ -63,6 +63,11 @@ def kvm_works() -> bool:
         os.close(device)
 
 
+def has_firmware() -> bool:
+    """Whether OVMF is there."""
+    return any(Path(code).is_file() and Path(variables).is_file() for code, variables in FIRMWARE)
+
+
 def firmware_files() -> tuple[Path, Path]:
     """OVMF's code and variables. Raises MissingToolError."""
     for code, variables in FIRMWARE:
