@@ -6,18 +6,21 @@ a stick with a real Ventoy needs one: VENTOY_KIT_VENTOY names an image of it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.app.workspaces import ROOT, Cli, make_starter, tree
-from tests.conftest import CACHE
+from tests.app.workspaces import ROOT, Cli, command, environment, make_starter, tree
+from tests.conftest import CACHE, PATH
 from tests.rehearse import debian_fleet
 from tests.support.debian_archive import private_package, receive, served
 
@@ -43,7 +46,7 @@ KERNELS = {"12": "6.1.0-50-amd64", "13": "6.12.107+deb13-amd64"}
 
 
 @pytest.fixture(autouse=True)
-def _own_temporary_folder(tmp_path: Path, monkeypatch) -> Iterator[Path]:
+def temporary(tmp_path: Path, monkeypatch) -> Iterator[Path]:
     """So that a test sees what a rehearsal leaves."""
     folder = tmp_path / "t"
     folder.mkdir()
@@ -112,6 +115,7 @@ class TestDebian:
 
     def rehearse(self, cli: Cli, file: Path, mirror: str, *more: str | Path) -> tuple[int, dict[str, Any]]:
         ran = cli.json("rehearse", "nas", "-f", file, "--mirror", mirror, *debian_fleet.WORDS, *more)
+        assert ran.envelope["result"] is not None, ran.out
         return ran.code, ran.envelope["result"]["nodes"]["nas"]
 
     @pytest.mark.needs_root
@@ -166,21 +170,120 @@ class TestDebian:
         assert [a["end"] for a in node["acts"]] == ["consent", "reached"]
 
 
-class TestStick:
-    """Ventoy itself, from an image of a stick."""
+@pytest.mark.needs_tool("losetup")
+def test_a_killed_rehearsal_leaves_nothing_and_the_next_one_starts_clean(
+    tmp_path: Path, generic_kernel: Path, cli: Cli, temporary: Path
+):
+    file = make_starter(tmp_path / "fleet")
+    assert cli("build", "--quiet", "-f", file).code == 0
+    words: list[str | Path] = [
+        "rehearse",
+        "node1",
+        "-f",
+        file,
+        "--kernel",
+        generic_kernel,
+        "--only",
+        "install",
+        "--until",
+        "hook",
+    ]
+    mounts, loops, files = Path("/proc/mounts").read_text(), loop_devices(), tree(file.parent)
+    process = subprocess.Popen(
+        command(*words), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for(lambda: bool(machines(temporary)), 120)
+    finally:
+        process.kill()
+        process.wait()
+    wait_for(lambda: not machines(temporary), 30)
+    assert (Path("/proc/mounts").read_text(), loop_devices()) == (mounts, loops)
+    assert any(temporary.iterdir())
+    ran = cli.json(*words)
+    assert ran.result["nodes"]["node1"]["acts"][0]["end"] == "reached"
+    assert tree(file.parent) == files
 
-    def test_a_stick_starts_and_stays_as_it_was(self, tmp_path: Path, cli: Cli):
+
+def machines(folder: Path) -> list[int]:
+    """Process ids of the QEMUs whose files lie below a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if words.startswith("qemu-system") and str(folder) in words:
+            found.append(int(entry.name))
+    return found
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def loop_devices() -> str:
+    return subprocess.run(["losetup", "-a"], capture_output=True, text=True, env={"PATH": PATH}).stdout
+
+
+class TestStick:
+    """A start from a stick."""
+
+    def rehearse(self, cli: Cli, folder: Path, stick: Path, until: str) -> dict[str, Any]:
+        file = make_starter(folder / "fleet")
+        assert cli("build", "--quiet", "-f", file).code == 0
+        before = (stick.stat().st_mtime_ns, stick.stat().st_size)
+        ran = cli.json(
+            "rehearse", "node1", "-f", file, "--stick", stick, "--until", until, "--report", folder / "r"
+        )
+        assert (stick.stat().st_mtime_ns, stick.stat().st_size) == before
+        assert list((folder / "r/node1").glob("screen-stick-*.png"))
+        node: dict[str, Any] = ran.envelope["result"]["nodes"]["node1"]
+        return node
+
+    def test_whatever_starts_from_it_stays_as_it_was(self, tmp_path: Path, cli: Cli):
+        """A stick that writes to itself: GRUB saves a variable there."""
+        image, block = tmp_path / "stick.img", tmp_path / "grubenv"
+        block.write_bytes(b"# GRUB Environment Block\n".ljust(1024, b"#"))
+        (tmp_path / "grub.cfg").write_text(
+            "search --file --set=root /grubenv\nset seen=yes\nsave_env -f ($root)/grubenv seen\nsleep 600\n"
+        )
+        program = tmp_path / "loader.efi"
+        modules = ["fat", "search", "search_fs_file", "loadenv", "sleep", "normal"]
+        with image.open("wb") as file:
+            file.truncate(64 << 20)
+        steps: tuple[list[str | Path], ...] = (
+            [
+                "grub-mkimage",
+                "-O",
+                "x86_64-efi",
+                "-p",
+                "/",
+                "-o",
+                program,
+                "-c",
+                tmp_path / "grub.cfg",
+                *modules,
+            ],
+            ["mformat", "-i", image, "-F", "::"],
+            ["mmd", "-i", image, "::/EFI", "::/EFI/BOOT"],
+            ["mcopy", "-i", image, program, "::/EFI/BOOT/BOOTX64.EFI"],
+            ["mcopy", "-i", image, block, "::/grubenv"],
+        )
+        for words in steps:
+            subprocess.run(words, check=True, capture_output=True)
+        digest = hashlib.sha256(image.read_bytes()).hexdigest()
+        node = self.rehearse(cli, tmp_path, image, "loader")
+        assert hashlib.sha256(image.read_bytes()).hexdigest() == digest
+        assert node["acts"][0]["end"] == "reached"
+        assert safety(node)["host"] is True
+
+    def test_ventoy_itself(self, tmp_path: Path, cli: Cli):
         named = os.environ.get("VENTOY_KIT_VENTOY")
         if not named or not Path(named).is_file():
             pytest.skip("Ventoy itself was not started: VENTOY_KIT_VENTOY names no image of a stick")
-        file = make_starter(tmp_path / "fleet")
-        assert cli("build", "--quiet", "-f", file).code == 0
-        before = Path(named).stat()
-        ran = cli.json(
-            "rehearse", "node1", "-f", file, "--stick", named, "--until", "loader", "--report", tmp_path / "r"
-        )
-        node = ran.result["nodes"]["node1"]
+        node = self.rehearse(cli, tmp_path, Path(named), "loader")
         assert passed(node["acts"][0])[0] == "loader"
-        after = Path(named).stat()
-        assert (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
-        assert list((tmp_path / "r/node1").glob("screen-*.png"))
