@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-ESP = (2048, 65536)
+ESP = (2048, 131072)
 ROOT_START = ESP[0] + ESP[1]
 MENU = """\
 menuentry 'Debian GNU/Linux' {

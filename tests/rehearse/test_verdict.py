@@ -126,9 +126,17 @@ def test_what_was_not_played_is_open_and_not_held():
     }
 
 
+@pytest.mark.parametrize(("foreign", "held"), [(False, False), (True, None)])
+def test_what_was_written_to_a_stick_is_said(foreign: bool, held: bool | None):
+    looks = Looks(SAME, SAME, 512, (), foreign)
+    (check,) = (c for c in safety_checks(TWIN, [act("stick", REACHED)], looks, "alpha") if c.id == "stick")
+    assert check.held is held
+    assert "512 bytes" in check.detail
+
+
 def test_all_forms_say_the_same():
     report = rehearsed(
-        [act("stranger", refused("VK-B10")), act("install", refused("VK-B21"))], Looks(SAME, SAME, None, ())
+        [act("stranger", refused("VK-B10")), act("install", refused("VK-B21"))], Looks(SAME, SAME, 0, ())
     )
     text, page, data = as_text(report), as_html(report), as_data(report)
     assert "FAILED" in text

@@ -148,16 +148,15 @@ class _Tpm:
     """swtpm beside the twin. Its state is thrown away with the act."""
 
     def __init__(self, folder: Path) -> None:
-        state, door = folder / "tpm", folder / "tpm.sock"
-        make_folder(state)
+        make_folder(folder / "tpm")
         argv = (
             "swtpm",
             "socket",
             "--tpm2",
             "--tpmstate",
-            f"dir={state}",
+            "dir=tpm",
             "--ctrl",
-            f"type=unixio,path={door}",
+            "type=unixio,path=tpm.sock",
         )
         self._child = Child(argv, folder=folder, log=folder / "swtpm.log")
 

@@ -61,7 +61,9 @@ def rehearse_node(
             if result.verdict.end is End.WROTE:
                 break
         checks += look_at_disks(scene, played)
-        looks = Looks(before, _digests(scene), scene.stick_written, tuple(sorted(scene.outside)))
+        looks = Looks(
+            before, _digests(scene), scene.stick_written, tuple(sorted(scene.outside)), case.stick is not None
+        )
     safety = (*safety_checks(case.twin, played, looks, case.node.name), *checks)
     return RehearsalReport(
         fleet=case.fleet,

@@ -163,7 +163,7 @@ class _Reader:
             node,
             twin,
             direct,
-            self.options.stick,
+            self.options.stick.absolute() if self.options.stick else None,
             expected,
             notes,
         )
@@ -204,7 +204,7 @@ class _Reader:
                 )
             )
             return None
-        iso = self.built.isos[delivery.iso]
+        iso = self.built.isos[delivery.iso].absolute()
         menu = self._bytes(f"{delivery.folder}/{ARMED_MENU}").decode()
         entry = armed_entry(menu)
         if entry is None:

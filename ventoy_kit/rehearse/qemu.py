@@ -60,7 +60,7 @@ class Paths:
         variables: OVMF's variables, below `folder`.
         medium: the ISO, as a CD in a drive; None for a start from the stick.
         kernel: kernel, RAM disk and words, where the firmware cannot start them from the stick (SeaBIOS).
-        tpm: socket of swtpm.
+        tpm: socket of swtpm, below `folder`.
     """
 
     folder: PurePath
@@ -96,10 +96,11 @@ def arguments(twin: Twin, paths: Paths, network: Network, start: Start) -> tuple
     words += ["-machine", f"q35{chip}", "-accel", "kvm" if start.kvm else "tcg,thread=multi"]
     words += ["-cpu", "host" if start.kvm else "max", "-m", str(twin.memory), "-smp", str(twin.cpus)]
     words += ["-display", "none", "-vga", "std", "-rtc", f"base={start.clock or 'utc'}"]
+    # Sockets by names alone: their addresses may be no longer than 107 characters, and the folder is QEMU's own.
     # A restart ends the act; the machine stays as it was, so that its last screen can be looked at.
     words += ["-action", "reboot=shutdown,shutdown=pause"]
-    words += ["-qmp", f"unix:{_plain(paths.folder / 'qmp')},server=on,wait=off"]
-    words += ["-chardev", f"socket,id=console,path={_plain(paths.folder / 'console')},server=on,wait=off"]
+    words += ["-qmp", "unix:qmp,server=on,wait=off"]
+    words += ["-chardev", "socket,id=console,path=console,server=on,wait=off"]
     words += ["-serial", "chardev:console", "-smbios", _smbios(twin.smbios)]
     if paths.firmware is not None and paths.variables is not None:
         words += ["-drive", f"if=pflash,format=raw,readonly=on,file={_plain(paths.firmware)}"]
@@ -114,7 +115,7 @@ def arguments(twin: Twin, paths: Paths, network: Network, start: Start) -> tuple
     if paths.tpm is not None:
         words += [
             "-chardev",
-            f"socket,id=tpm,path={_plain(paths.tpm)}",
+            f"socket,id=tpm,path={_plain(PurePath(paths.tpm.name))}",
             "-tpmdev",
             "emulator,id=tpm0,chardev=tpm",
         ]
@@ -229,7 +230,7 @@ def writable_outside(words: Sequence[str], folder: PurePath) -> tuple[str, ...]:
         if "readonly=on" in parts or "snapshot=on" in parts:
             continue
         for name in named:
-            path = PurePath(name)
+            path = folder / name
             if not path.is_relative_to(folder) or ".." in path.parts:
                 out.append(name)
     return tuple(out)

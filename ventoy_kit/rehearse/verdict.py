@@ -80,14 +80,16 @@ class Looks:
     Attributes:
         before: digests of the disks that must not change, by name, before the first act.
         after: the same after the last one.
-        stick: bytes that were written to the stick, all acts together; None if it was never looked at.
+        stick: bytes that were written to the stick, all acts together.
+        foreign: the stick was somebody's, and changes to it were thrown away.
         outside: paths outside of the run's folder that QEMU held open for writing.
     """
 
     before: Mapping[str, str]
     after: Mapping[str, str]
-    stick: int | None
+    stick: int
     outside: tuple[str, ...]
+    foreign: bool = False
 
 
 def safety_checks(
@@ -99,17 +101,11 @@ def safety_checks(
         what = "the decoy" if disk.name == "decoy" else f"{disk.name} ({disk.role})"
         detail = "the same bytes before and after" if same else "its bytes CHANGED"
         yield SafetyCheck(f"disk-{disk.name}", f"{what[:1].upper()}{what[1:]} was left alone", same, detail)
-    unwritten = None if looks.stick is None else looks.stick == 0
-    yield SafetyCheck(
-        "stick",
-        "Nothing wrote to the stick",
-        unwritten,
-        "not looked at"
-        if unwritten is None
-        else "not a byte"
-        if unwritten
-        else f"{looks.stick} bytes, thrown away",
-    )
+    held: bool | None = looks.stick == 0
+    detail = "not a byte" if held else f"{looks.stick} bytes"
+    if looks.foreign and not held:
+        held, detail = None, f"{detail}, thrown away: Ventoy or the installer wrote them"
+    yield SafetyCheck("stick", "Nothing wrote to the stick", held, detail)
     yield SafetyCheck(
         "host",
         "Nothing but the rehearsal's own folder was open for writing",
