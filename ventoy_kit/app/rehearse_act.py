@@ -34,6 +34,9 @@ LONGEST = 3600.0
 LOOK = 2.0
 """Seconds between two looks at disks and screen."""
 
+BUSY = 0.5
+"""Part of the time in which a processor of the twin works, from which on it is not idle; waiting for a key takes a tenth."""
+
 PICTURES = 30
 """Pictures of one act at most, besides the last one."""
 
@@ -252,6 +255,7 @@ class _Watch:
     _read: int = 0
     _traffic: dict[str, tuple[int, int]] = field(default_factory=dict)
     _mark: int = 0
+    _busy: tuple[float, float] = (0.0, 0.0)
 
     def follow(self) -> Ended:
         """Until it ended. Raises MachineError, InterruptedRunError, BrokenKvmError."""
@@ -267,6 +271,7 @@ class _Watch:
             if at - looked >= LOOK or ended is not None:
                 looked = at
                 ended = self._disks(at) or ended
+                self._processor(at)
                 self._screen(at)
             ended = self.follower.ended(at) or ended
             if ended is not None:
@@ -305,6 +310,13 @@ class _Watch:
             said = last_lines(self.follower.text)
             return Ended(End.RESTARTED if restarts else End.OFF, f"T{what[1:]}.", said)
         return None
+
+    def _processor(self, at: float) -> None:
+        """A twin that computes, or would if this machine had a processor to spare, does not stand still."""
+        before, then = self._busy
+        self._busy = (self.machine.busy(), at)
+        if self._busy[0] - before > BUSY * (at - then):
+            self.follower.moved(at)
 
     def _disks(self, at: float) -> Ended | None:
         """Who was written to; an end if it was somebody whom nobody may write to."""

@@ -167,6 +167,16 @@ class VirtualMachine:
             if one.get("device")
         }
 
+    def busy(self) -> float:
+        """Seconds in which its busiest thread ran, or waited for a processor of this machine (proc(5), `schedstat`)."""
+        most = 0
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{self._child.pid}/task").iterdir():
+                with contextlib.suppress(OSError, ValueError):
+                    ran, waited, _ = (task / "schedstat").read_text().split()
+                    most = max(most, int(ran) + int(waited))
+        return most / 1e9
+
     def screen(self) -> bytes | None:
         """The screen in the form P6 (ppm(5)); None if there is no picture."""
         file = self._folder / "screen.ppm"
