@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from tests.app.workspaces import ROOT
-from ventoy_kit.edge.run_folder import make_sparse, read_at, run_folder, runs_folder, sparse_digest
+from ventoy_kit.edge.run_folder import (
+    make_sparse,
+    read_at,
+    run_folder,
+    runs_folder,
+    size_of_disk,
+    sparse_digest,
+)
 from ventoy_kit.errors import MachineError
 
 HOLD = "from ventoy_kit.edge.run_folder import run_folder\nimport time\nwith run_folder() as f:\n    print(f, flush=True)\n    time.sleep(60)\n"
@@ -97,3 +104,32 @@ def test_a_digest_of_holes_costs_nothing_and_sees_every_byte(tmp_path: Path):
             file.seek(offset)
             file.write(b"\0")
         assert sparse_digest(disk) == empty  # zeros are what holes read as
+
+
+@pytest.mark.parametrize("kind", ["folder", "character device", "empty", "absent"])
+def test_what_is_no_disk_has_no_size(tmp_path: Path, kind: str):
+    empty = tmp_path / "empty"
+    empty.touch()
+    made = {
+        "folder": tmp_path,
+        "character device": Path("/dev/null"),
+        "empty": empty,
+        "absent": tmp_path / "x",
+    }
+    with pytest.raises(OSError, match=r".+"):
+        size_of_disk(made[kind])
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_tool("losetup")
+def test_images_and_devices_have_one(tmp_path: Path):
+    image = tmp_path / "image"
+    make_sparse(image, 1 << 20)
+    assert size_of_disk(image) == 1 << 20
+    device = subprocess.run(
+        ["losetup", "-rf", "--show", image], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    try:
+        assert size_of_disk(Path(device)) == 1 << 20
+    finally:
+        subprocess.run(["losetup", "-d", device], check=True)

@@ -16,11 +16,13 @@ from ventoy_kit.app.rehearse_kernel import borrowed_start, own_start
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge import emulator
 from ventoy_kit.edge.files import listing
+from ventoy_kit.edge.run_folder import size_of_disk
 from ventoy_kit.errors import MissingToolError
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.payload.model import ARMED_MENU
 from ventoy_kit.plan.model import NodePlan, Plan
 from ventoy_kit.rehearse import codes
+from ventoy_kit.rehearse.acts import network_of, read_mirror
 from ventoy_kit.rehearse.boot_entry import armed_entry
 from ventoy_kit.rehearse.case import Case, Direct
 from ventoy_kit.rehearse.expect import Expectations, parse_expectations
@@ -157,7 +159,7 @@ class _Reader:
             message = f"{node.name} has no recorded facts, so its twin is what the fleet file says"
             remedy = f"Record them: `ventoy-kit hardware scan {node.name}`."
             self.report.add(codes.ALONE.finding(message, remedy, path=("nodes", node.name), on_key=True))
-        return Case(
+        case = Case(
             self.plan.fleet,
             self.built.manifest.generation,
             node,
@@ -167,6 +169,13 @@ class _Reader:
             expected,
             notes,
         )
+        try:
+            network_of(case, read_mirror(self.options.mirror) if self.options.mirror else None)
+        except ValueError as error:
+            remedy = "Rehearse it from a stick, or give the node an IPv4 address in a larger network."
+            at = ("nodes", node.name, "network", "address")
+            self.report.add(codes.MIRROR.finding(f"{node.name}: {error}", remedy, path=at))
+        return case
 
     def _expectations(self, name: str) -> Expectations:
         return parse_expectations(self.scripts[f"{name}.toml"].decode())
@@ -184,7 +193,7 @@ class _Reader:
         if stick is None:
             return 1
         try:
-            return max(1, self.host.files.stat(stick).size)
+            return size_of_disk(stick)
         except OSError as error:
             message = f"{stick} cannot be read: {error.strerror or error}"
             self.report.add(codes.NO_STICK.finding(message, "Name a disk image, or the device of a stick."))

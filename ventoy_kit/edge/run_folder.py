@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -124,3 +125,16 @@ def read_at(path: Path, offset: int, size: int) -> bytes:
             return file.read(size)
     except OSError as error:
         raise storage_error("read", path, error) from error
+
+
+def size_of_disk(path: Path) -> int:
+    """Bytes of a disk image or a block device. Raises OSError, for what is neither or is empty too."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        size = os.lseek(descriptor, 0, os.SEEK_END) if stat.S_ISREG(mode) or stat.S_ISBLK(mode) else 0
+    finally:
+        os.close(descriptor)
+    if not size:
+        raise OSError(errno.EINVAL, "it is no disk image and no block device, or is empty", str(path))
+    return size

@@ -191,8 +191,9 @@ def free_address(cidr: str | None, taken: set[str]) -> str:
     interface = ipaddress.ip_interface(cidr or "10.0.2.15/24")
     used = {str(interface.ip), *taken}
     last = int(interface.network.broadcast_address) - 1
-    found = next(ip for n in range(last, last - 8, -1) if (ip := str(ipaddress.ip_address(n))) not in used)
-    if ipaddress.ip_address(found) not in interface.network:
+    candidates = (str(ipaddress.ip_address(n)) for n in range(last, last - 8, -1) if n > 0)
+    found = next((ip for ip in candidates if ip not in used), None)
+    if found is None or ipaddress.ip_address(found) not in interface.network:
         raise ValueError(f"{cidr} has no room for a mirror")
     return found
 
