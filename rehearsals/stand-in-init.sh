@@ -2,9 +2,11 @@
 # The init of a rehearsal whose Proxmox image is a stand-in, which holds no installer: written for ventoy-kit, in the
 # order of the Proxmox VE installer's init (proc, sysfs, EFI variables, drivers, medium, layers, switch_root). Behind
 # switch_root it says what the installer would find, and switches the machine off.
+# shellcheck disable=SC2123  # here are no other programs
 PATH=/ventoy/busybox
 export PATH
 PRODUCT=PVE
+# shellcheck disable=SC2034  # the step of the boot hook reads it
 console=ttyS0
 mount -nt proc proc /proc
 mount -nt sysfs sysfs /sys

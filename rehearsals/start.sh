@@ -6,6 +6,7 @@
 before=$PATH
 box=/ventoy/busybox/busybox
 "${box}" --install -s /ventoy/busybox
+# shellcheck disable=SC2123  # here are no other programs
 PATH=/ventoy/busybox
 export PATH
 
