@@ -230,8 +230,9 @@ def _loader_stick(scene: Scene, act: Act, direct: Direct) -> tuple[Path, Path, s
         write_atomic(whole, initrd + extra)
         make_sparse(stick, 64 << 20)
     else:
-        make_sparse(stick, loader.size_of(len(direct.kernel), len(initrd), len(extra)))
-        for command in loader.commands(folder, stick):
+        size = loader.size_of(len(direct.kernel), len(initrd), len(extra))
+        make_sparse(stick, size, loader.partition_table(size))
+        for command in loader.commands(folder, stick, size):
             code, out, err = scene.host.process.run(command, timeout=300)
             if code:
                 said = (err or out).strip().splitlines()[-1:] or ["it said nothing"]

@@ -82,10 +82,11 @@ def _remove_dead(parent: Path) -> None:
             os.close(lock)
 
 
-def make_sparse(path: Path, size: int) -> None:
-    """An empty file of so many bytes that takes no room. Raises StorageError."""
+def make_sparse(path: Path, size: int, head: bytes = b"") -> None:
+    """A file of so many bytes that takes no room but for its beginning. Raises StorageError."""
     try:
         with path.open("xb") as file:
+            file.write(head)
             file.truncate(size)
     except OSError as error:
         raise storage_error("make", path, error) from error
