@@ -27,7 +27,7 @@ def machine_lines(twin: Twin) -> Iterator[tuple[str, str]]:
     yield "serial number", twin.smbios.serial or "none"
     yield "UUID", twin.smbios.uuid or "none"
     extras = [text for there, text in ((twin.iommu, "IOMMU"), (twin.tpm, "TPM 2.0")) if there]
-    yield "hardware", ", ".join([f"{twin.cpus} processors", f"{twin.memory} MiB", *extras])
+    yield "hardware", ", ".join([f"{twin.cpus} processors (one if emulated)", f"{twin.memory} MiB", *extras])
     for nic in twin.nics:
         yield "network", nic.mac + (" (management)" if nic.management else "")
 

@@ -13,7 +13,7 @@ from typing import Final
 GRUB_MODULES: Final = "/usr/lib/grub/x86_64-efi"
 """Where GRUB's package puts its parts for UEFI."""
 
-_MODULES: Final = ("fat", "linux", "search", "search_fs_file", "normal", "minicmd")
+_MODULES: Final = ("part_msdos", "fat", "linux", "search", "search_fs_file", "normal", "minicmd")
 
 KERNEL, INITRD, EXTRA = "vmlinuz", "initrd", "initrd2"
 

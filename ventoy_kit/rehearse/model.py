@@ -70,7 +70,7 @@ class Twin:
         disks: in the order in which they are connected; exactly one has the role `stick`.
         nics: all on one isolated network.
         memory: MiB.
-        cpus: virtual processors.
+        cpus: virtual processors; one where they are emulated.
         iommu: whether it has one.
         tpm: whether it has a TPM 2.0, simulated by swtpm.
     """

@@ -94,7 +94,9 @@ def arguments(twin: Twin, paths: Paths, network: Network, start: Start) -> tuple
     chip = ",kernel-irqchip=split" if twin.iommu and start.kvm else ""
     words = [PROGRAM, "-name", f"rehearsal-{twin.node}", "-no-user-config", "-nodefaults"]
     words += ["-machine", f"q35{chip}", "-accel", "kvm" if start.kvm else "tcg,thread=multi"]
-    words += ["-cpu", "host" if start.kvm else "max", "-m", str(twin.memory), "-smp", str(twin.cpus)]
+    words += ["-cpu", "host" if start.kvm else "max", "-m", str(twin.memory)]
+    # Emulated processors wait for one another where this machine is busy, and an installer needs but one.
+    words += ["-smp", str(twin.cpus) if start.kvm else "1"]
     words += ["-display", "none", "-vga", "std", "-rtc", f"base={start.clock or 'utc'}"]
     # Sockets by names alone: their addresses may be no longer than 107 characters, and the folder is QEMU's own.
     # A restart ends the act; the machine stays as it was, so that its last screen can be looked at.
