@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "plan": {"report", "blueprint", *FACTS},
     "payload": {"report", "blueprint", "sheets", "plan", "answers", *FACTS},
     "stick": {"report", "ports"},
+    "rehearse": {"report", "plan", "payload", "sheets", *FACTS},
     "gather": {"report", "errors", "ports", *FACTS},
     "edge": {*BOTTOM, "ports"},
     "app": {
@@ -45,6 +46,7 @@ ALLOWED: dict[str, set[str]] = {
         "plan",
         "payload",
         "stick",
+        "rehearse",
         "gather",
         "edge",
     },
@@ -273,6 +275,7 @@ def test_no_random_and_no_clock_decides_what_is_rendered(path):
         "plan",
         "payload",
         "stick",
+        "rehearse",
     }:
         names = {name.split(".")[0] for name, _ in imports(path)}
         assert not names & {"random", "secrets", "platform", "locale", "getpass"}

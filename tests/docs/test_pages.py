@@ -26,9 +26,7 @@ FORBIDDEN = re.compile(
     r"|\bsimply\b|\bseamless|\bblazing|\bpowerful\b|\brobust\b|\beffortless",
     re.IGNORECASE,
 )
-NOT_THERE = {
-    "rehearse",
-}
+NOT_THERE: set[str] = set()
 """Commands that are designed and do not exist; no page may tell a user to type one."""
 
 

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ INDEX_FORMAT = 1
 class Built:
     """A build that is as it was made: the manifest to stage, and where each file's bytes are.
 
-    `base` is the folder of the fleet file.
+    `base` is the folder of the fleet file; `isos` says where the ISO files lie, by their path on the stick.
     """
 
     manifest: Manifest
     sources: Mapping[str, Source]
     stand_ins: tuple[str, ...]
     base: Path
+    isos: Mapping[str, Path] = field(default_factory=dict)
 
 
 def load_built(fleet_file: Path, files: Files) -> tuple[Built | None, Report]:
@@ -61,7 +62,7 @@ def load_built(fleet_file: Path, files: Files) -> tuple[Built | None, Report]:
                 )
             )
         sources[entry.path] = functools.partial(source_chunks, path)
-    built = Built(index.manifest, sources, index.stand_ins, fleet_file.parent)
+    built = Built(index.manifest, sources, index.stand_ins, fleet_file.parent, index.isos)
     return (None if report.has_errors else built), report
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ventoy_kit.app.host import PACKAGES
 from ventoy_kit.app.outcome import Next, Outcome, Table
-from ventoy_kit.edge import machine
+from ventoy_kit.edge import emulator, machine
+from ventoy_kit.edge.files import exists
 from ventoy_kit.images.netboot import TOOLS
+from ventoy_kit.rehearse.loader import GRUB_MODULES
 from ventoy_kit.report import Report
 
 
@@ -35,6 +38,12 @@ PROGRAMS = {
     "mkfs.exfat": "make a disk image file (`stage FILE --create SIZE`)",
     "mkfs.fat": "make a disk image file (`stage FILE --create SIZE`)",
     "ssh": "look at a node's firmware (`bios check`)",
+    "qemu-system-x86_64": "rehearse a node in a virtual machine (`rehearse`)",
+    "setpriv": "rehearse a node in a virtual machine (`rehearse`)",
+    "busybox": "rehearse a node in a virtual machine (`rehearse`)",
+    "zstd": "rehearse an image whose RAM disk is packed with zstd (Proxmox VE)",
+    "debugfs": "look at what a rehearsal installed",
+    "swtpm": "rehearse with a TPM (`rehearse --tpm`)",
     **dict.fromkeys(TOOLS, _ASSEMBLING),
 }
 
@@ -57,7 +66,7 @@ MODULES = {
 
 def doctor() -> Outcome:
     """Look around. What is missing is no finding: each thing says what cannot be done without it."""
-    checks = [*_python(), *_programs(), *_rights()]
+    checks = [*_python(), *_programs(), *_firmware(), *_rights()]
     rows = tuple((c.state, c.name, c.purpose, c.fix) for c in checks)
     fixes = tuple(dict.fromkeys(c.fix for c in checks if c.fix))
     result = {
@@ -91,6 +100,20 @@ def _programs() -> Iterator[Check]:
         there = machine.has_program(program)
         fix = "" if there else f"apt install {PACKAGES[program]}"
         yield Check(program, purpose, "ok" if there else "missing", fix)
+
+
+def _firmware() -> Iterator[Check]:
+    """What a rehearsal needs besides programs."""
+    if not machine.is_linux():
+        return
+    for name, there, package in (
+        ("UEFI firmware for QEMU", emulator.has_firmware(), "ovmf"),
+        ("GRUB for UEFI", exists(Path(GRUB_MODULES)), "grub-efi-amd64-bin"),
+    ):
+        purpose = "rehearse a node in a virtual machine (`rehearse`)"
+        yield Check(name, purpose, "ok" if there else "missing", "" if there else f"apt install {package}")
+    kvm = "ok" if emulator.kvm_works() else "not here; the processor is emulated, which is slow"
+    yield Check("KVM", "rehearse quickly", kvm)
 
 
 def _rights() -> Iterator[Check]:

@@ -28,7 +28,13 @@ from ventoy_kit.ports import (
 DEFAULT_FLEET = "fleet.yaml"
 """The fleet file where none is named. Here, since every command needs it and few need what reads fleet files."""
 
-PACKAGES = mounts.PACKAGES | disk_image.PACKAGES | dict(netboot.TOOLS) | {"ssh": "openssh-client"}
+PACKAGES = (
+    mounts.PACKAGES
+    | disk_image.PACKAGES
+    | dict(netboot.TOOLS)
+    | {"ssh": "openssh-client", "qemu-system-x86_64": "qemu-system-x86", "setpriv": "util-linux"}
+    | {"busybox": "busybox-static", "zstd": "zstd", "debugfs": "e2fsprogs", "swtpm": "swtpm"}
+)
 """The Debian package of each program that a command may need."""
 
 
@@ -65,6 +71,7 @@ class Host:
     random_hex: Callable[[int], str] = random_hex
     ask_secret: Callable[[str], str | None] = lambda _question: None
     pause: Callable[[float], None] = pause
+    tell: Callable[[str], None] = lambda _line: None
 
     @property
     def cache(self) -> Cache:

@@ -14,6 +14,7 @@ from ventoy_kit.images import apt_codes, catalog_codes, fetch_codes, trust_codes
 from ventoy_kit.images import codes as image_codes
 from ventoy_kit.payload import codes as payload_codes
 from ventoy_kit.plan import codes as plan_codes
+from ventoy_kit.rehearse import codes as rehearse_codes
 from ventoy_kit.report import Rule
 from ventoy_kit.stick import arm_codes, config_codes, reconcile_codes
 from ventoy_kit.stick import codes as target_codes
@@ -39,6 +40,7 @@ _MODULES = (
     plan_codes,
     preseed_codes,
     reconcile_codes,
+    rehearse_codes,
     target_codes,
     trust_codes,
 )

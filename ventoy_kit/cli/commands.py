@@ -40,7 +40,7 @@ def command(name: str) -> Callable[[Callable[..., Outcome]], click.Command]:
         def call(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> int:  # noqa: FBT001 - click's names
             console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
             progress = ConsoleProgress(quiet=quiet or as_json)
-            host = Host(progress=progress, board=progress, ask_secret=console.ask_secret)
+            host = Host(progress=progress, board=progress, ask_secret=console.ask_secret, tell=progress.tell)
             try:
                 return console.show(function(host=host, console=console, **options))
             except MachineError as error:

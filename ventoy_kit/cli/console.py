@@ -290,6 +290,11 @@ class ConsoleProgress:
             total = f" of {format_size(self.total)}" if self.total else ""
             click.echo(f"{self.title}: {format_size(self.count)}{total}", file=self.stream)
 
+    def tell(self, line: str) -> None:
+        """A line about work that has no size; nothing when quiet. May be called from several threads."""
+        if not self.quiet:
+            click.echo(harmless(line), file=self.stream)
+
     def done(self) -> None:
         """The piece of work is finished."""
         if self.task is not None:

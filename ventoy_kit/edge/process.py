@@ -135,3 +135,65 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         process.kill()
+
+
+def unpack_zstd(data: bytes) -> bytes:
+    """What zstd(1) unpacks, until what is no zstd any more. Raises MissingToolError, MachineError."""
+    program = shutil.which("zstd", path=search_path())
+    if program is None:
+        raise MissingToolError("the program zstd is not installed", "Install the package zstd.")
+    done = subprocess.run([program, "-dc"], input=data, capture_output=True, check=False, timeout=600)
+    if not done.stdout:
+        raise MachineError(f"zstd cannot unpack this: {done.stderr.decode(errors='replace').strip()[:200]}")
+    return done.stdout
+
+
+class Child:
+    """A program that runs beside this one and dies with it, also when this one is killed by SIGKILL.
+
+    Args:
+        argv: program and arguments.
+        folder: its working folder, and the one for its temporary files.
+        log: file that gets what it prints.
+
+    Raises:
+        MissingToolError: there is no such program, or no setpriv.
+        MachineError: it could not be started.
+    """
+
+    def __init__(self, argv: Sequence[str], *, folder: Path, log: Path) -> None:
+        path = search_path()
+        for program in ("setpriv", argv[0]):
+            if shutil.which(program, path=path) is None:
+                raise MissingToolError(f"the program {program} is not installed", f"Install {program}.")
+        # setpriv(1) sets PR_SET_PDEATHSIG, which execve(2) keeps.
+        words = ["setpriv", "--pdeathsig", "KILL", "--", *argv]
+        settings = dict(os.environ) | {"LC_ALL": "C.UTF-8", "PATH": path, "TMPDIR": str(folder)}
+        try:
+            with log.open("ab") as out:
+                self._process = subprocess.Popen(
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    cwd=folder,
+                    env=settings,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise MachineError(f"{argv[0]} could not be started: {error.strerror}") from error
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def ended(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """Kill it and everything that it started."""
+        if self._process.poll() is None:
+            _kill(self._process)
+        self._process.wait()

@@ -49,11 +49,13 @@ def page_style(paper: Paper, foot: Iterable[str], *, name: str = "", landscape: 
     )
 
 
-def document(title: str, style: str, body: str) -> str:
-    """A whole page."""
+def document(title: str, style: str, body: str, *, pictures: bool = False) -> str:
+    """A whole page; `pictures` that lie in it as data may be shown."""
+    images = "; img-src data:" if pictures else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'"
+        f'{images}">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     )

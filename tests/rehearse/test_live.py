@@ -1,0 +1,293 @@
+"""Rehearsals with real machines: the Debian installer as it is, and Proxmox's init as a stand-in has it.
+
+`make test` plays one act of a Debian node and a whole rehearsal of a Proxmox node; `make soak` plays the rest. A start from
+a stick with a real Ventoy needs one: VENTOY_KIT_VENTOY names an image of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.workspaces import ROOT, Cli, command, environment, make_starter, tree
+from tests.conftest import CACHE, PATH
+from tests.rehearse import debian_fleet
+from tests.support.debian_archive import private_package, receive, served
+
+pytestmark = [
+    pytest.mark.needs_tool(
+        *(
+            "qemu-system-x86_64",
+            "setpriv",
+            "busybox",
+            "grub-mkimage",
+            "mformat",
+            "mcopy",
+            "grub-mkrescue",
+            "xorriso",
+        )
+    ),
+    pytest.mark.slow,
+    pytest.mark.timeout(1500),
+]
+soak = pytest.mark.skipif(not os.environ.get("VENTOY_KIT_SOAK"), reason="a long run: make soak")
+
+KERNELS = {"12": "6.1.0-50-amd64", "13": "6.12.107+deb13-amd64"}
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch) -> Iterator[Path]:
+    """So that a test sees what a rehearsal leaves."""
+    folder = tmp_path / "t"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(folder))
+    yield folder
+    tempfile.tempdir = None
+    assert list(folder.iterdir()) == []
+
+
+def safety(node: dict[str, Any]) -> dict[str, bool | None]:
+    return {c["id"]: c["held"] for c in node["safety"]}
+
+
+def passed(act: dict[str, Any]) -> list[str]:
+    return [s["id"] for s in act["stages"] if s["at"] is not None]
+
+
+def test_a_proxmox_node_with_a_stand_in(tmp_path: Path, generic_kernel: Path, cli: Cli):
+    file = make_starter(tmp_path / "fleet")
+    assert cli("build", "--quiet", "-f", file).code == 0
+    before = tree(file.parent)
+    out = tmp_path / "reports"
+    ran = cli.json("rehearse", "node1", "-f", file, "--kernel", generic_kernel, "--report", out)
+    node = ran.result["nodes"]["node1"]
+    acts = {a["act"]: a for a in node["acts"]}
+    assert list(acts) == ["stranger", "auto", "install", "again"]
+    assert (acts["stranger"]["code"], acts["again"]["code"]) == ("VK-B10", "VK-B60")
+    assert acts["auto"]["end"] == "consent"
+    assert passed(acts["install"]) == [s["id"] for s in acts["install"]["stages"]]
+    assert set(safety(node).values()) == {True}
+    assert acts["install"]["written"]["disk0"] > 0
+    assert acts["install"]["written"]["decoy"] == 0
+    assert tree(file.parent) == before
+    page = (out / "node1/report.html").read_text()
+    assert "PASSED" in page
+    assert "the Proxmox installer did not run" in page
+    assert json.loads((out / "node1/report.json").read_text()) == node
+    for secret in ("$6$", "root-password"):
+        assert secret not in ran.out
+        assert not any(secret in p.read_text(errors="replace") for p in out.rglob("*") if p.suffix != ".png")
+
+
+class TestDebian:
+    """The real installer, with the components that the mirror of this machine has."""
+
+    @pytest.fixture(params=["13", pytest.param("12", marks=soak)])
+    def release(self, request) -> str:
+        found: str = request.param
+        return found
+
+    @pytest.fixture
+    def package(self, release: str) -> Path:
+        found = private_package(f"debian-installer-{release}-netboot-amd64", release, CACHE)
+        if found is None:
+            pytest.skip("needs Debian's netboot packages and a mirror that apt knows")
+        return found
+
+    @pytest.fixture
+    def mirror(self, release: str) -> Iterator[str]:
+        archive = receive(release, KERNELS[release], CACHE)
+        if archive is None:
+            pytest.skip("needs a mirror that apt knows")
+        with served(archive, debian_fleet.COMPONENTS) as (port, _):
+            yield f"http://127.0.0.1:{port}/debian"
+
+    def rehearse(self, cli: Cli, file: Path, mirror: str, *more: str | Path) -> tuple[int, dict[str, Any]]:
+        ran = cli.json("rehearse", "nas", "-f", file, "--mirror", mirror, *debian_fleet.WORDS, *more)
+        assert ran.envelope["result"] is not None, ran.out
+        return ran.code, ran.envelope["result"]["nodes"]["nas"]
+
+    @pytest.mark.needs_root
+    def test_another_machine_comes_to_the_early_command_and_no_further(
+        self, tmp_path: Path, package: Path, mirror: str, cli: Cli
+    ):
+        file = debian_fleet.make(tmp_path / "fleet", package)
+        debian_fleet.build(file)
+        code, node = self.rehearse(cli, file, mirror, "--only", "stranger", "--report", tmp_path / "reports")
+        (act,) = node["acts"]
+        assert (code, act["end"], act["code"]) == (0, "refused", "VK-B10"), act
+        assert passed(act) == ["hook", "ticket", "installer", "network", "components", "overlay"]
+        held = safety(node)
+        assert held["identity"] is True
+        assert held["one-shot"] is None
+        assert {held[name] for name in ("disk-decoy", "disk-tank0", "stick", "host")} == {True}
+
+    @soak
+    def test_a_question_that_no_answer_covers_is_reported_with_its_text(
+        self, tmp_path: Path, package: Path, mirror: str, cli: Cli
+    ):
+        file = debian_fleet.make(tmp_path / "fleet", package)
+        own = file.parent / "answer_files/debian"
+        shutil.copytree(ROOT / "answer_files/debian", own)
+        for template in own.glob("*.j2"):
+            lines = template.read_text().splitlines(keepends=True)
+            template.write_text("".join(line for line in lines if "netcfg/get_ipaddress" not in line))
+        debian_fleet.build(file)
+        code, node = self.rehearse(cli, file, mirror, "--only", "install")
+        (act,) = node["acts"]
+        assert (code, act["end"]) == (1, "question"), act
+        assert "IP address" in act["said"]
+
+    @soak
+    def test_a_wrong_disk_serial_has_its_own_verdict(
+        self, tmp_path: Path, package: Path, mirror: str, cli: Cli
+    ):
+        file = debian_fleet.make(tmp_path / "fleet", package)
+        debian_fleet.build(file, system="SOMETHING-ELSE")
+        code, node = self.rehearse(cli, file, mirror, "--only", "install")
+        (act,) = node["acts"]
+        assert (code, act["end"], act["code"]) == (1, "refused", "VK-B21"), act
+
+    @soak
+    def test_the_node_itself_is_handed_over(self, tmp_path: Path, package: Path, mirror: str, cli: Cli):
+        file = debian_fleet.make(tmp_path / "fleet", package)
+        debian_fleet.build(file)
+        code, node = self.rehearse(
+            cli, file, mirror, "--only", "auto", "--only", "install", "--until", "identity"
+        )
+        assert code == 0, node
+        assert [a["end"] for a in node["acts"]] == ["consent", "reached"]
+
+
+@pytest.mark.needs_tool("losetup")
+def test_a_killed_rehearsal_leaves_nothing_and_the_next_one_starts_clean(
+    tmp_path: Path, generic_kernel: Path, cli: Cli, temporary: Path
+):
+    file = make_starter(tmp_path / "fleet")
+    assert cli("build", "--quiet", "-f", file).code == 0
+    words: list[str | Path] = [
+        "rehearse",
+        "node1",
+        "-f",
+        file,
+        "--kernel",
+        generic_kernel,
+        "--only",
+        "install",
+        "--until",
+        "hook",
+    ]
+    files = tree(file.parent)
+    process = subprocess.Popen(
+        command(*words), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for(lambda: bool(machines(temporary)), 120)
+    finally:
+        process.kill()
+        process.wait()
+    wait_for(lambda: not machines(temporary), 30)
+    for table in (Path("/proc/mounts").read_text(), loop_devices()):
+        assert str(tmp_path) not in table
+    assert any(temporary.iterdir())
+    ran = cli.json(*words)
+    assert ran.result["nodes"]["node1"]["acts"][0]["end"] == "reached"
+    assert tree(file.parent) == files
+
+
+def machines(folder: Path) -> list[int]:
+    """Process ids of the QEMUs whose files lie below a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if words.startswith("qemu-system") and str(folder) in words:
+            found.append(int(entry.name))
+    return found
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def loop_devices() -> str:
+    return subprocess.run(["losetup", "-a"], capture_output=True, text=True, env={"PATH": PATH}).stdout
+
+
+class TestStick:
+    """A start from a stick."""
+
+    def rehearse(self, cli: Cli, folder: Path, stick: Path, until: str) -> dict[str, Any]:
+        file = make_starter(folder / "fleet")
+        assert cli("build", "--quiet", "-f", file).code == 0
+        before = (stick.stat().st_mtime_ns, stick.stat().st_size)
+        ran = cli.json(
+            "rehearse", "node1", "-f", file, "--stick", stick, "--until", until, "--report", folder / "r"
+        )
+        assert ran.envelope["result"] is not None, ran.out
+        assert (stick.stat().st_mtime_ns, stick.stat().st_size) == before
+        assert list((folder / "r/node1").glob("screen-stick-*.png")), ran.out
+        node: dict[str, Any] = ran.envelope["result"]["nodes"]["node1"]
+        return node
+
+    def test_whatever_starts_from_it_stays_as_it_was(self, tmp_path: Path, cli: Cli):
+        """A stick that writes to itself: GRUB saves a variable there."""
+        image, block = tmp_path / "stick.img", tmp_path / "grubenv"
+        block.write_bytes(b"# GRUB Environment Block\n".ljust(1024, b"#"))
+        (tmp_path / "grub.cfg").write_text(
+            "search --file --set=root /grubenv\nset seen=yes\nsave_env -f ($root)/grubenv seen\nreboot\n"
+        )
+        program = tmp_path / "loader.efi"
+        modules = ["fat", "search", "search_fs_file", "loadenv", "reboot", "normal"]
+        with image.open("wb") as file:
+            file.truncate(64 << 20)
+        steps: tuple[list[str | Path], ...] = (
+            [
+                "grub-mkimage",
+                "-O",
+                "x86_64-efi",
+                "-p",
+                "/",
+                "-o",
+                program,
+                "-c",
+                tmp_path / "grub.cfg",
+                *modules,
+            ],
+            ["mformat", "-i", image, "-F", "::"],
+            ["mmd", "-i", image, "::/EFI", "::/EFI/BOOT"],
+            ["mcopy", "-i", image, program, "::/EFI/BOOT/BOOTX64.EFI"],
+            ["mcopy", "-i", image, block, "::/grubenv"],
+        )
+        for words in steps:
+            subprocess.run(words, check=True, capture_output=True)
+        digest = hashlib.sha256(image.read_bytes()).hexdigest()
+        node = self.rehearse(cli, tmp_path, image, "written")
+        assert hashlib.sha256(image.read_bytes()).hexdigest() == digest
+        (act,) = node["acts"]
+        assert (act["end"], passed(act)) == ("restarted", ["loader"])
+        assert act["written"]["stick"] > 0
+        assert safety(node)["host"] is True
+
+    def test_ventoy_itself(self, tmp_path: Path, cli: Cli):
+        named = os.environ.get("VENTOY_KIT_VENTOY")
+        if not named or not Path(named).is_file():
+            pytest.skip("Ventoy itself was not started: VENTOY_KIT_VENTOY names no image of a stick")
+        node = self.rehearse(cli, tmp_path, Path(named), "loader")
+        assert passed(node["acts"][0])[0] == "loader"

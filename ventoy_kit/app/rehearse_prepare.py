@@ -1,0 +1,275 @@
+"""What `rehearse` needs before a machine is started: the build, the image's own kernel, the twins. Findings, no effects."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Literal
+
+from ventoy_kit.app import codes as app_codes
+from ventoy_kit.app.built import Built, load_built
+from ventoy_kit.app.checklist import draft_plan
+from ventoy_kit.app.host import Host
+from ventoy_kit.app.rehearse_kernel import borrowed_start, own_start
+from ventoy_kit.app.workspace import Workspace, load_workspace
+from ventoy_kit.edge import emulator
+from ventoy_kit.edge.files import listing
+from ventoy_kit.edge.run_folder import size_of_disk
+from ventoy_kit.errors import MissingToolError
+from ventoy_kit.fleet.rules import unknown
+from ventoy_kit.payload.model import ARMED_MENU
+from ventoy_kit.plan.model import NodePlan, Plan
+from ventoy_kit.rehearse import codes
+from ventoy_kit.rehearse.acts import network_of, read_mirror
+from ventoy_kit.rehearse.boot_entry import armed_entry
+from ventoy_kit.rehearse.case import Case, Direct
+from ventoy_kit.rehearse.expect import Expectations, parse_expectations
+from ventoy_kit.rehearse.initramfs import is_static, unpack_archive
+from ventoy_kit.rehearse.model import FirmwareKind
+from ventoy_kit.rehearse.twin import HostFacts, TwinWish, twin_of, what_is_assumed
+from ventoy_kit.report import Finding, Report, Severity
+from ventoy_kit.stick.armed import delivery_of
+
+FOLDER = "rehearsals"
+"""The data folder with expectations and scripts."""
+
+Part = Literal["install", "again", "stranger", "auto", "installed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RehearseOptions:
+    """How to rehearse.
+
+    Attributes:
+        stick: image or device to start from; None boots directly.
+        kernel: folder of an unpacked kernel package, for stand-ins.
+        only: the acts that are played; all if empty.
+        until: id of the stage after which the installation counts as rehearsed.
+        timeout: seconds that an act may take at most; None for what the engine's speed allows.
+        output: folder for the reports; None writes none.
+        mirror: URL of a mirror that is led into the twin's network.
+        tpm: whether the twin has a TPM.
+        firmware: what the twin has.
+        words: more words for the installer's kernel.
+        jobs: nodes at a time; 0 for what this machine allows.
+    """
+
+    stick: Path | None = None
+    kernel: Path | None = None
+    only: tuple[Part, ...] = ()
+    until: str | None = None
+    timeout: float | None = None
+    output: Path | None = None
+    mirror: str | None = None
+    tpm: bool = False
+    firmware: FirmwareKind = "uefi"
+    words: tuple[str, ...] = ()
+    jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is going to be played, and with what: the scripts by name, a static busybox."""
+
+    cases: tuple[Case, ...]
+    scripts: Mapping[str, bytes]
+    busybox: bytes
+
+
+def prepare(
+    file: Path, names: Sequence[str], options: RehearseOptions, host: Host, jobs: int
+) -> tuple[Prepared | None, Report]:
+    """Read everything; None with the findings that stand against it.
+
+    Raises:
+        MachineError: a program or file of this machine is missing.
+    """
+    workspace = load_workspace(file, host).demanding_images()
+    if workspace.fleet is None or workspace.report.has_errors:
+        return None, workspace.located()
+    plan = draft_plan(workspace, workspace.fleet)
+    nodes = {n.name: n for n in plan.nodes}
+    found = Report(
+        [unknown(app_codes.NO_SUCH_NODE, "node", n, nodes, ("nodes",)) for n in names if n not in nodes]
+    )
+    built, problems = load_built(file, host.files)
+    found.extend(problems)
+    if built is None or found.has_errors:
+        return None, workspace.located(found)
+    reader = _Reader(workspace, plan, built, options, host)
+    cases = [reader.case(nodes[name], jobs) for name in dict.fromkeys(names or nodes)]
+    found.extend(reader.report)
+    located = _only_errors(workspace.located(found))
+    if located.has_errors:
+        return None, located
+    busybox = b"" if options.stick else _busybox(host)
+    return Prepared(tuple(c for c in cases if c is not None), reader.scripts, busybox), located
+
+
+def _only_errors(report: Report) -> Report:
+    """What `check` has warned of needs no second warning; a rehearsal's own notes do."""
+    return Report([f for f in report if f.severity is Severity.ERROR or f.rule.code.startswith("VK-Y4")])
+
+
+def _busybox(host: Host) -> bytes:
+    """A static busybox: the hook runs with one, as it does under Ventoy."""
+    for folder in ("/bin", "/usr/bin", "/usr/lib/initramfs-tools/bin"):
+        try:
+            data = host.files.read(Path(folder) / "busybox")
+        except OSError:
+            continue
+        if is_static(data):
+            return data
+    raise MissingToolError(
+        "there is no static busybox on this machine", "Install the package busybox-static."
+    )
+
+
+class _Reader:
+    """Reads the cases of some nodes; findings are collected in `report`."""
+
+    def __init__(
+        self, workspace: Workspace, plan: Plan, built: Built, options: RehearseOptions, host: Host
+    ) -> None:
+        self.workspace, self.plan, self.built = workspace, plan, built
+        self.options, self.host = options, host
+        self.report = Report()
+        folder = host.data / FOLDER
+        self.scripts = {path: host.files.read(folder / path) for path, _ in listing(folder)}
+
+    def case(self, node: NodePlan, jobs: int) -> Case | None:
+        """One node's case, or None with findings."""
+        expected = {name: self._expectations(name) for name in ("installed", "stick")}
+        direct = None if self.options.stick else self._direct(node)
+        if self.options.stick is None and direct is None:
+            return None
+        expected["install"] = expected["stick"] if direct is None else self._expectations(direct.family)
+        self._check_until(node, expected["install"])
+        inventory = self.workspace.inventories.get(node.name)
+        assert self.workspace.fleet is not None  # noqa: S101 - prepare() has looked
+        hardware = self.workspace.fleet.nodes[node.name].hardware
+        iommu = any(g.passthrough for g in hardware.gpus) or any("vfio" in h.spec.name for h in node.hooks)
+        wish = TwinWish(self.options.firmware, self.options.tpm, iommu, self._stick_size(), jobs)
+        host = HostFacts(emulator.processors(), emulator.free_memory())
+        twin = twin_of(node, inventory, wish, host)
+        notes = (*what_is_assumed(node, inventory, twin), *_what_it_proves(direct))
+        if inventory is None:
+            message = f"{node.name} has no recorded facts, so its twin is what the fleet file says"
+            remedy = f"Record them: `ventoy-kit hardware scan {node.name}`."
+            self.report.add(codes.ALONE.finding(message, remedy, path=("nodes", node.name), on_key=True))
+        case = Case(
+            self.plan.fleet,
+            self.built.manifest.generation,
+            node,
+            twin,
+            direct,
+            self.options.stick.absolute() if self.options.stick else None,
+            expected,
+            notes,
+        )
+        try:
+            network_of(case, read_mirror(self.options.mirror) if self.options.mirror else None)
+        except ValueError as error:
+            remedy = "Rehearse it from a stick, or give the node an IPv4 address in a larger network."
+            at = ("nodes", node.name, "network", "address")
+            self.report.add(codes.MIRROR.finding(f"{node.name}: {error}", remedy, path=at))
+        return case
+
+    def _expectations(self, name: str) -> Expectations:
+        return parse_expectations(self.scripts[f"{name}.toml"].decode())
+
+    def _check_until(self, node: NodePlan, expected: Expectations) -> None:
+        stages = {s.id: s for s in expected.stages}
+        until = self.options.until
+        if until is not None and until not in stages:
+            message = f"`{until}` is no stage of {node.name}'s installer"
+            self.report.add(codes.NO_STAGE.finding(message, f"Name one of: {', '.join(stages)}."))
+
+    def _stick_size(self) -> int:
+        """Bytes of the stick that is rehearsed; one of a direct boot is made to fit."""
+        stick = self.options.stick
+        if stick is None:
+            return 1
+        try:
+            return size_of_disk(stick)
+        except OSError as error:
+            message = f"{stick} cannot be read: {error.strerror or error}"
+            self.report.add(codes.NO_STICK.finding(message, "Name a disk image, or the device of a stick."))
+            return 1
+
+    def _direct(self, node: NodePlan) -> Direct | None:
+        image = self.plan.image(node.image)
+        delivery = delivery_of(self.built.manifest, node.name)
+        if delivery is None or image.facts.family is None:
+            message = f"{node.name} installs from {image.id}, for which nothing is handed over at boot"
+            self.report.add(
+                codes.NO_DELIVERY.finding(
+                    message,
+                    "Choose a node with an installer's image.",
+                    path=("nodes", node.name),
+                    on_key=True,
+                )
+            )
+            return None
+        iso = self.built.isos[delivery.iso].absolute()
+        menu = self._bytes(f"{delivery.folder}/{ARMED_MENU}").decode()
+        entry = armed_entry(menu)
+        if entry is None:
+            message = f"the entry that an armed stick would start is not plain in the menu of {image.title}"
+            self.report.add(codes.NO_ENTRY.finding(message, "Rehearse with the stick itself: `--stick`."))
+            return None
+        if image.facts.stand_in and image.facts.family == "debian":
+            message = f"{iso.name} is a stand-in of Debian, which has no installer to rehearse with"
+            self.report.add(codes.STAND_IN.finding(message, "Name Debian's own image in the fleet file."))
+            return None
+        start = (
+            borrowed_start(iso, self.options.kernel, self.scripts, self.host)
+            if image.facts.stand_in
+            else own_start(iso, entry, self.host)
+        )
+        if isinstance(start, Finding):
+            self.report.add(start)
+            return None
+        archive = self._bytes(delivery.archive)
+        inside = unpack_archive(archive)
+        runner = inside.get(f"ventoy-kit/nodes/{node.name}/first-boot")
+        answer = inside.get(f"ventoy-kit/nodes/{node.name}/answer.toml")
+        return Direct(
+            image=image,
+            iso=iso,
+            entry=entry,
+            kernel=start.kernel,
+            initrd=start.initrd,
+            init=start.init,
+            extra=start.extra,
+            ticket=self._bytes(delivery.ticket),
+            auto=self._bytes(str(PurePath(delivery.ticket).with_name("auto"))),
+            archive=archive,
+            runner_sha256=hashlib.sha256(runner[0]).hexdigest() if runner else None,
+            answer=answer[0] if answer else None,
+        )
+
+    def _bytes(self, path: str) -> bytes:
+        return b"".join(self.built.sources[path]())
+
+
+def _what_it_proves(direct: Direct | None) -> tuple[str, ...]:
+    """What this way to start leaves open, as sentences for the report."""
+    if direct is None:
+        told = "what is said of it comes from disks, power and pictures of the screen."
+        return (f"The stick starts as it is, so nothing speaks on the serial console: {told}",)
+    out = [
+        "Ventoy itself was not started: its menus, and that it hands over these very files, are for `--stick`."
+    ]
+    if direct.stand_in:
+        out.append(
+            "The image is a stand-in: the boot overlay ran under a kernel of Debian and an init written for ventoy-kit. "
+            "Overlay, answer, first-boot runner and identity are proven; the Proxmox installer did not run."
+        )
+    else:
+        out.append(
+            "Words for a serial console were added to the installer's command line; real machines have none."
+        )
+    return tuple(out)
