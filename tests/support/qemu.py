@@ -32,7 +32,12 @@ terminal_output serial
 echo "INSTALLED SYSTEM"
 sleep 3600
 """
-_KINDS = {"nvme": "nvme", "sata": "ide-hd,bus=ahci0.{}", "usb": "usb-storage", "virtio": "virtio-blk-pci"}
+_KINDS = {
+    "nvme": "nvme",
+    "sata": "ide-hd,bus=ahci0.{}",
+    "usb": "scsi-hd,bus=uas{}.0",
+    "virtio": "virtio-blk-pci",
+}
 _KEYS = {" ": "spc", "-": "minus", ".": "dot", "/": "slash", "\n": "ret"}
 
 
@@ -124,6 +129,8 @@ class Machine:
         yield from ("-device", "usb-storage,drive=stick,serial=USBSTICK0001,bootindex=0,removable=on")
         for number, disk in enumerate(self.disks):
             yield from ("-drive", f"if=none,id=d{number},format=raw,file={self.image(disk.serial)}")
+            if disk.bus == "usb":  # UAS: Linux does not ask plain USB storage for its serial number
+                yield from ("-device", f"usb-uas,id=uas{number}")
             kind = _KINDS[disk.bus].format(number)
             yield from (
                 "-device",

@@ -24,7 +24,7 @@ from tests.support.qemu import SERVER, Machine
 SHOTS = "VENTOY_KIT_SCREENSHOTS"
 RELEASE, KERNEL = "13", "6.12"
 DEBIAN, PROXMOX = "debian-13-netboot-amd64.iso", "proxmox-ve_9.1-1.iso"
-# The mirror that tests have lacks the kernel's modules and libraries, and its index is not the signed one; so all
+# The mirror that tests have lacks the kernel's modules and libraries, and its index is not the signed one; so the
 # disks of the Debian machine are on USB, for which the medium itself has drivers. What it logs is sent to the test.
 WORDS = f"debian-installer/allow_unauthenticated=true anna/no_kernel_modules=true log_host={SERVER}"
 # What the partitioner needs to list disks; each takes time to load.
