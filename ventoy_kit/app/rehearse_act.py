@@ -103,6 +103,8 @@ def play(scene: Scene, act: Act) -> ActResult:
         return _play(scene, act)
     except BrokenKvmError:
         scene.emulator = replace(scene.emulator, kvm=False)
+        if act.fresh:  # whatever the broken start wrote
+            remove_file(scene.variables(act))
         scene.tell(f"{act.twin.node}: KVM does not run guests here; the processor is emulated")
         return _play(scene, act)
 

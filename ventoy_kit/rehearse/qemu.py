@@ -112,7 +112,15 @@ def arguments(twin: Twin, paths: Paths, network: Network, start: Start) -> tuple
         words += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", line]
     if twin.iommu:
         words += ["-device", f"intel-iommu,caching-mode=on{',intremap=on' if chip else ''}"]
-    words += ["-device", "qemu-xhci", "-device", "virtio-scsi-pci,id=scsi0", "-device", "virtio-rng-pci"]
+    # Ports enough: behind a hub, firmware does not always see every disk in time.
+    words += [
+        "-device",
+        "qemu-xhci,p2=15,p3=15",
+        "-device",
+        "virtio-scsi-pci,id=scsi0",
+        "-device",
+        "virtio-rng-pci",
+    ]
     words += ["-device", "usb-kbd"]
     if paths.tpm is not None:
         words += [
