@@ -205,8 +205,9 @@ def as_nobody(fleet: Path, *commands: list[str]) -> Ran:
 def mounted(built: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """A stick as a desktop mounts it for its user: device and mount point. The device does not belong to the user."""
     image, point = Image(tmp_path, "exfat"), tmp_path / "mount"
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
     point.mkdir()
     where = ["-o", str(image.layout.data.offset), "--sizelimit", str(image.layout.data.size)]
     argv: list[str | Path] = ["losetup", "--find", "--show", *where, image.path]

@@ -35,6 +35,7 @@ NOT_RUN = {
         "needs a stick",
         "needs the nodes",
         "needs the nodes",
+        "takes an hour, and needs files of Ventoy",
     ],
     "docs/tutorial.md": [
         "needs the network",

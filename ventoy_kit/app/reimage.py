@@ -329,9 +329,7 @@ def _view(
     aside = set_aside(armable.root, armable.manifest)
     lines = [f"Wipes {disk}" for disk in arming.doomed]
     if arming.destroys:
-        lines.append(
-            "The checklist does not know of that: it is the same for every installation of this build."
-        )
+        lines.append("The checklist does not say so: it serves every installation of this build.")
     lines.append(arming_line(arming, now))
     if before is not None:
         lines.append(f"In the place of: {arming_line(before, now)}")

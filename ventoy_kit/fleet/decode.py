@@ -94,7 +94,8 @@ def finding_of(details: ErrorDetails, root: type[BaseModel]) -> Finding:
     """A finding from one pydantic error; what may be a secret is neither named nor shown."""
     found = _finding_of(details, root)
     path = found.path or ()
-    given = str(details["input"])
+    # Of collections nothing is repeated; to write one out could take for ever (aliases of aliases).
+    given = "" if isinstance(details["input"], Mapping | list) else str(details["input"])
     secret = path[:1] == ("secrets",) and len(path) > 1
     if (
         details["loc"][-1:] == ("[key]",)
@@ -102,7 +103,7 @@ def finding_of(details: ErrorDetails, root: type[BaseModel]) -> Finding:
         or _A_VARIABLE.fullmatch(given)
     ):
         return found
-    if given in found.message:
+    if given and given in found.message:
         needs = _NEEDS.get(str(path[-1]), "a source" if secret else "the name of a secret")
         found = codes.SECRET_IN_FILE.finding(
             f"`{path[-1]}` needs {needs}; what stands there is not shown, as it may be a secret",
