@@ -118,8 +118,6 @@ def arguments(twin: Twin, paths: Paths, network: Network, start: Start) -> tuple
         "qemu-xhci,p2=15,p3=15",
         "-device",
         "virtio-scsi-pci,id=scsi0",
-        "-device",
-        "virtio-rng-pci",
     ]
     words += ["-device", "usb-kbd"]
     if paths.tpm is not None:
