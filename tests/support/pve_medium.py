@@ -103,7 +103,7 @@ sleep 100000
 _MENU = """\
 insmod gzio
 insmod all_video
-if loadfont $prefix/unicode.pf2; then
+if loadfont $prefix/fonts/unicode.pf2; then
     set gfxmode=1024x768
     insmod gfxterm
     terminal_output gfxterm
