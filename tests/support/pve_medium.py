@@ -96,7 +96,9 @@ mount -t sysfs sysfs /sys
     done
     echo 'INSTALLER READY'
 } >/dev/ttyS0 2>&1
-echo 'The place of the installer. Nothing is done here.'
+echo 'Here Proxmox VE would be installed. This medium was made for tests:'
+echo 'it installs nothing, says over the serial line what it has found,'
+echo 'and stays like this until the machine is switched off.'
 sleep 100000
 """
 
