@@ -96,14 +96,16 @@ mount -t sysfs sysfs /sys
     done
     echo 'INSTALLER READY'
 } >/dev/ttyS0 2>&1
-echo 'The place of the installer. Nothing is done here.'
+echo 'Here Proxmox VE would be installed. This medium was made for tests:'
+echo 'it installs nothing, says over the serial line what it has found,'
+echo 'and stays like this until the machine is switched off.'
 sleep 100000
 """
 
 _MENU = """\
 insmod gzio
 insmod all_video
-if loadfont $prefix/unicode.pf2; then
+if loadfont $prefix/fonts/unicode.pf2; then
     set gfxmode=1024x768
     insmod gfxterm
     terminal_output gfxterm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -14,11 +15,10 @@ import pytest
 
 from tests.app.workspaces import separate
 from tests.conftest import CACHE, _package
-from tests.support import ventoy_stick
+from tests.support import pve_medium, ventoy_stick
 from tests.support.debian_archive import private_package, receive, served
 from tests.support.debian_vm import Disk
 from tests.support.netboot import build_netboot_iso
-from tests.support.pve_medium import build_pve_medium
 from tests.support.qemu import SERVER, Machine
 
 SHOTS = "VENTOY_KIT_SCREENSHOTS"
@@ -130,17 +130,23 @@ class Sticks:
 @pytest.fixture(scope="session")
 def isos() -> Path:
     """Both ISO files, kept between runs."""
-    folder = CACHE / "ventoy-isos"
-    folder.mkdir(parents=True, exist_ok=True)
     package = private_package(f"debian-installer-{RELEASE}-netboot-amd64", RELEASE, CACHE)
     listed = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True)
     named = re.search(r"Depends: (linux-image-\S+-amd64)$", listed.stdout, re.MULTILINE)
     kernel = _package(named[1]) if named else None
     if package is None or kernel is None:
         pytest.skip("needs Debian's packages of its installer and of a kernel, from apt")
+    # Another recipe or another package makes another ISO.
+    recipe = (
+        Path(pve_medium.__file__).read_bytes(),
+        WORDS.encode(),
+        *map(str.encode, map(str, (package, kernel))),
+    )
+    folder = CACHE / f"ventoy-isos-{hashlib.sha256(b'|'.join(recipe)).hexdigest()[:8]}"
+    folder.mkdir(parents=True, exist_ok=True)
     for name, make in (
         (DEBIAN, lambda out: build_netboot_iso(package, out, words=WORDS)),
-        (PROXMOX, lambda out: build_pve_medium(kernel, out)),
+        (PROXMOX, lambda out: pve_medium.build_pve_medium(kernel, out)),
     ):
         if not (folder / name).exists():
             scratch = folder / f"{os.getpid()}.tmp"
