@@ -61,6 +61,7 @@ def test_a_stranger_shares_the_disks_and_nothing_that_identifies():
     assert other.disks == twin.disks
     assert not {n.mac for n in other.nics} & {n.mac for n in twin.nics}
     assert other.smbios.serial != twin.smbios.serial
+    assert stranger_of(twin, same_network=True).nics == twin.nics
 
 
 def test_twins_share_the_host():

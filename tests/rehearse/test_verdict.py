@@ -51,6 +51,8 @@ CONSENT = Ended(End.CONSENT, "It waits.", "Type alpha")
         ("stranger", refused("VK-B10"), True),
         ("stranger", refused("VK-B21"), False),
         ("stranger", REACHED, False),
+        ("stranger", Ended(End.QUESTION, "q", "The failing step is: Configure the\nnetwork"), True),
+        ("stranger", Ended(End.QUESTION, "q", "Hostname:", remedy="x"), False),
         ("again", refused("VK-B60"), True),
         ("again", refused("VK-B61"), False),
         ("again", REACHED, False),

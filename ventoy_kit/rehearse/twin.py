@@ -88,11 +88,16 @@ def twin_of(node: NodePlan, inventory: Inventory | None, wish: TwinWish, host: H
     )
 
 
-def stranger_of(twin: Twin) -> Twin:
-    """Another machine with the same disks: nothing that identifies the node is its own."""
+def stranger_of(twin: Twin, *, same_network: bool = False) -> Twin:
+    """Another machine with the same disks: nothing that identifies the node is its own.
+
+    Args:
+        twin: the node's.
+        same_network: it has the node's network interfaces, which do not identify it where a serial number or UUID does.
+    """
     macs = tuple(replace(n, mac=f"02:00:5e:00:53:{i:02x}") for i, n in enumerate(twin.nics, start=1))
     identity = Smbios("VK-STRANGER-1", "5f0c1f6e-2d9b-4a7e-9f0d-3b8e6f4a1c77", None, None)
-    return replace(twin, smbios=identity, nics=macs)
+    return replace(twin, smbios=identity, nics=twin.nics if same_network else macs)
 
 
 def _smbios(node: NodePlan, inventory: Inventory | None) -> Smbios:

@@ -26,6 +26,9 @@ TITLES: Final[dict[ActName, str]] = {
     "stick": "The stick starts and does what it is set to",
 }
 
+NO_NETWORK: Final = "The failing step is: Configure the network"
+"""Where Debian's installer stops on a machine that has not the interface that a node's ticket names."""
+
 SPENT: Final = frozenset({"VK-B60"})
 WRONG_MACHINE: Final = frozenset({"VK-B10", "VK-B11"})
 
@@ -41,6 +44,8 @@ def judge_act(act: ActName, ended: Ended, *, uefi: bool = True) -> Verdict:
     if act == "again":
         good = ended.end is End.REFUSED and ended.code in SPENT
         return _verdict(ended, good=good, text=f"refused, since the arming is spent ({ended.code})")
+    if act == "stranger" and ended.end is End.QUESTION and NO_NETWORK in ended.said.replace("\n", " "):
+        return _verdict(ended, good=True, text="it lacks the node's network interface, so it came to no disk")
     if act == "stranger":
         good = ended.end is End.REFUSED and ended.code in WRONG_MACHINE
         return _verdict(ended, good=good, text=f"refused, since it is another machine ({ended.code})")
