@@ -174,6 +174,10 @@ ELSEWHERE = {
     "VK-H17": "tests/fleet/test_hook_facts.py",
     "VK-W05": "tests/payload/test_runner.py: the limit; tests/payload/test_refusals.py: the finding",
     "VK-W06": "tests/payload/test_refusals.py: no name that the schema allows reaches it",
+    **{
+        f"VK-Y{number}": "tests/rehearse/test_live.py, tests/rehearse/test_acts.py"
+        for number in range(40, 49)
+    },
 }
 """Rules of fleet, plan, gather, hardware and payload that no golden case shows, and where each is tested."""
 

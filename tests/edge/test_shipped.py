@@ -5,7 +5,16 @@ from pathlib import Path
 from ventoy_kit.edge import shipped
 from ventoy_kit.edge.shipped import data_root
 
-FOLDERS = {"answer_files", "catalog", "hooks", "bios_profiles", "boot_overlay", "examples", "probes"}
+FOLDERS = {
+    "answer_files",
+    "catalog",
+    "hooks",
+    "bios_profiles",
+    "boot_overlay",
+    "examples",
+    "probes",
+    "rehearsals",
+}
 
 
 def test_a_checkout_has_them_beside_the_package():
