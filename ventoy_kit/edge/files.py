@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import itertools
 import os
 import secrets
 import shutil
@@ -22,7 +21,7 @@ BLOCK = 4 * 1024 * 1024
 """Bytes per read: large enough for sequential speed, small enough for constant memory."""
 
 HASHED = 1024 * 1024
-"""Bytes per read for hashing: two such buffers stay in the processor's cache."""
+"""Bytes per read for hashing: such a buffer stays in the processor's cache."""
 
 
 class HostFiles:
@@ -52,7 +51,7 @@ class HostFiles:
 
 
 def digests_of(path: Path, *algorithms: str, progress: Progress | None = None) -> tuple[str, ...]:
-    """Digests of a file in hex, all from one reading, which goes on beside the hashing. Memory is constant.
+    """Digests of a file in hex, all from one reading, computed beside each other. Memory is constant.
 
     Args:
         path: the file.
@@ -63,16 +62,17 @@ def digests_of(path: Path, *algorithms: str, progress: Progress | None = None) -
         StorageError: it cannot be read.
     """
     digests = [hashlib.new(name) for name in algorithms]
-    buffers = itertools.cycle([memoryview(bytearray(HASHED)) for _ in range(2)])
-    under_way: list[Future[None]] = []
+    buffer = memoryview(bytearray(HASHED))
     try:
         with path.open("rb", buffering=0) as file, ThreadPoolExecutor(len(digests)) as pool:
             if hasattr(os, "posix_fadvise"):
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-            while count := file.readinto(buffer := next(buffers)):
-                for one in under_way:
+            while count := file.readinto(buffer):
+                # The system reads ahead by itself; handing every block to a thread costs more than it gains.
+                others = [pool.submit(digest.update, buffer[:count]) for digest in digests[1:]]
+                digests[0].update(buffer[:count])
+                for one in others:
                     one.result()
-                under_way = [pool.submit(digest.update, buffer[:count]) for digest in digests]
                 if progress is not None:
                     progress.advance(count)
     except OSError as error:
@@ -149,20 +149,24 @@ def read_tree(root: Path) -> Mapping[str, Mapping[str, bytes]]:
     return out
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, alone: bool = False) -> None:
     """Write a file under a temporary name in the same folder, flush it to the disk and rename it.
 
     Args:
         path: the final name; its folder exists.
         data: the content.
         mode: permission bits, set before the first byte is written.
+        alone: nobody else can write this file meanwhile, since the caller holds a lock. The temporary name is then
+            always the same, so that what a killed run has left is taken away by the next one.
 
     Raises:
         StorageError: the file cannot be written; nothing is left behind.
     """
     # A name that neither begins with `ventoy.json` nor ends like an image: Ventoy looks at both.
-    temporary = path.with_name(f".vk-{secrets.token_hex(6)}.tmp")
+    temporary = path.with_name(f".vk-{path.stem if alone else secrets.token_hex(6)}.tmp")
     try:
+        if alone:
+            temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
