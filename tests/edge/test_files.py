@@ -54,6 +54,16 @@ class TestWriteAtomic:
         assert [p.name for p in tmp_path.iterdir()] == ["x"]
         assert (tmp_path / "x").read_bytes() == b"old"
 
+    def test_whoever_is_alone_takes_away_what_a_killed_run_has_left(self, tmp_path, monkeypatch):
+        with monkeypatch.context() as killed:
+            killed.setattr(Path, "unlink", lambda *_, **__: None)
+            killed.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                write_atomic(tmp_path / "x", b"one", alone=True)
+        assert [p.name for p in tmp_path.iterdir()] == [".vk-x.tmp"]
+        write_atomic(tmp_path / "x", b"two", alone=True)
+        assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"x": b"two"}
+
     def test_a_folder_in_its_place_is_a_storage_error(self, tmp_path):
         (tmp_path / "x").mkdir()
         with pytest.raises(StorageError, match="cannot write"):

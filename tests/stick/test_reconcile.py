@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.stick.staging import FOREIGN, MANIFEST, WANTED, digest, make_wanted, plan_of, sources, stage
+from tests.stick.staging import (
+    FOREIGN,
+    MANIFEST,
+    WANTED,
+    Wanted,
+    digest,
+    make_wanted,
+    plan_of,
+    sources,
+    stage,
+)
 from tests.support.fakes import MemoryStick, Silent
 from ventoy_kit.payload.model import Entry, Manifest
 from ventoy_kit.stick import reconcile_codes as codes
@@ -31,6 +41,21 @@ def test_an_empty_stick_gets_everything():
     everything = [*wanted.data, "iso/a.iso.sha256", CONFIG_PATH, MANIFEST]
     assert actions(plan) == dict.fromkeys(everything, Action.WRITE)
     assert plan.write_bytes == sum(s.size for s in plan.steps)
+
+
+def test_the_order_of_the_steps_does_not_hang_on_a_digest():
+    """A generation may be called `0...` or `f...`: what a user compares with the last time stands at the same place."""
+    order = []
+    for name in ("00000000", "ffffffff"):
+        entries = tuple(
+            Entry(path, 1, digest(path.encode()), "test")
+            for path in (f"ventoy/fleet/{name}/a/auto", "ventoy/fleet/checklists/n.txt", "iso/a.iso")
+        )
+        wanted = Manifest("fleet", name, tuple(sorted(entries, key=lambda e: e.path)), {})
+        plan, _, _ = plan_of(MemoryStick(), Wanted(wanted, {}))
+        assert list(plan.wanted.entries) == sorted(plan.wanted.entries, key=lambda e: e.path)
+        order.append([s.path.replace(name, "GENERATION") for s in plan.steps])
+    assert order[0] == order[1]
 
 
 @given(st.none() | WANTED, WANTED, FOREIGN)

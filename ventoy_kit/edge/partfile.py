@@ -194,7 +194,7 @@ class PartFile:
                 note_of(self.path).unlink()
         else:
             data = json.dumps({"format": FORMAT, **asdict(source)}, indent=1).encode()
-            write_atomic(note_of(self.path), data, mode=0o600)
+            write_atomic(note_of(self.path), data, mode=0o600, alone=True)
 
     def room(self, most: int) -> memoryview:
         """A buffer for the next bytes, at most `most` bytes; waits until one is free.

@@ -156,6 +156,8 @@ def reconcile(
                     place=Place(entry.path),
                 )
             )
+    # A generation's name is a digest: were it sorted among its neighbours, each build would show another order.
+    steps.sort(key=lambda s: s.path.startswith(f"ventoy/{wanted.fleet}/{wanted.generation}/"))
     final = replace(final, entries=tuple(entries))
     report.extend(limit_findings(final.config, final.entries))
     config, problems = menu.merged(final.config)
