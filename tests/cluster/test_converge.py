@@ -84,6 +84,19 @@ def test_nothing_is_created_unless_a_node_is_named():
     assert sim.log == []
 
 
+def test_whoever_hears_from_no_node_is_not_led_to_a_new_cluster():
+    sim = simulation(3)
+    sim.nodes["gamma"].up = False
+    report = drive(sim)[2]
+    assert errors(report) == ["VK-O07", "VK-O02"]
+    assert next(f.remedy for f in report if f.rule.code == "VK-O02").startswith("Wait for them.")
+    for node in sim.nodes.values():
+        node.up = False
+    for bootstrap in (None, "alpha"):
+        assert errors(drive(sim, bootstrap)[2]) == ["VK-O07"] * 3
+    assert sim.log == []
+
+
 def test_a_node_that_was_installed_anew_leaves_and_joins_again_whatever_is_bootstrapped():
     for bootstrap in (None, "alpha"):
         sim = simulation(3, 3)

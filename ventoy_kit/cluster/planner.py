@@ -99,7 +99,7 @@ def make_plan(wanted: Wanted, seen: Mapping[str, Seen], bootstrap: str | None) -
     report.extend(clocks(usable))
     confs = {n: s.corosync for n, s in usable.items() if s.corosync is not None}
     if not confs:
-        if any(s.broken for s in seen.values()):
+        if not usable or any(s.broken for s in seen.values()):
             return ClusterPlan((), report)
         return _new_cluster(wanted, seen, usable, bootstrap, report)
     if bootstrap is not None:
@@ -134,6 +134,8 @@ def _new_cluster(
             else ("no node is in a cluster")
         )
         remedy = "Give --bootstrap NODE to create it on that node."
+        if absent:
+            remedy = "Wait for them. If you know that none of them is in a cluster: --bootstrap NODE creates one."
         report.add(codes.NO_BOOTSTRAP.finding(what, remedy, path=("cluster",), on_key=True))
         return ClusterPlan((), report)
     if bootstrap not in usable:
