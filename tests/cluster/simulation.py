@@ -50,7 +50,7 @@ class Simulation:
         nodes: machines by host name.
         timers: what `totem` says.
         log: commands that change something.
-        lost: steps that cost a quorum, and how many members there were before.
+        lost: steps that cost the last quorum, and how many members the largest cluster with one had before.
         secrets_seen: what joins read on their standard input.
         new_coefficient: `token_coefficient` that `pvecm create` writes.
     """
@@ -183,11 +183,11 @@ class Simulation:
             return 255, "", f"ssh: connect to host {self.nodes[name].address} port 22: Connection timed out"
         if command == ["sh", "-s"]:
             return 0, self.probe(name), ""
-        before, members = self.any_quorum(), max(len(n.conf or {}) for n in self.nodes.values())
+        held = [len(n.conf or {}) for place, n in self.nodes.items() if n.up and self.quorate(place)]
         self.log.append((name, *command))
         answer = self._do(name, command, input or "")
-        if before and not self.any_quorum():
-            self.lost.append((" ".join(command), members))
+        if held and not self.any_quorum():
+            self.lost.append((" ".join(command), max(held)))
         return answer
 
     def _do(self, name: str, command: list[str], text: str) -> tuple[int, str, str]:
