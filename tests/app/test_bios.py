@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import stat
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,28 +10,6 @@ import pytest
 from tests.app.workspaces import Cli, Ran
 from tests.support import machines
 from tests.support.machines import machine, probed
-
-# The program that stands for ssh: it writes down how it was called and runs what it was told to, on the machine in
-# $MACHINE. `FAIL` makes it fail as ssh does.
-FAKE_SSH = f"""#!/bin/sh
-printf '%s\\n' "$@" > "$LOG"
-[ -z "$FAIL" ] || {{ echo "$FAIL" >&2; exit "${{CODE:-255}}"; }}
-echo "Welcome to $0"
-exec {sys.executable} - --root "$MACHINE"
-"""
-
-
-@pytest.fixture
-def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fake ssh on the PATH; gives the file with its arguments."""
-    folder, log = tmp_path / "bin", tmp_path / "arguments"
-    folder.mkdir()
-    (folder / "ssh").write_text(FAKE_SSH)
-    (folder / "ssh").chmod(stat.S_IRWXU)
-    for name, value in {"LOG": str(log), "FAIL": "", "MACHINE": str(tmp_path / "machine")}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PATH", str(folder), prepend=":")
-    return log
 
 
 def dell(root: Path, **more: str) -> Path:

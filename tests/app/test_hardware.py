@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import stat
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,13 +11,6 @@ from tests.app.workspaces import Cli, Ran
 from tests.support.machines import machine
 from ventoy_kit.cli import cli as group
 from ventoy_kit.cli.hardware_commands import hardware
-
-FAKE_SSH = f"""#!/bin/sh
-printf '%s\\n' "$@" > "$LOG"
-[ -z "$FAIL" ] || {{ echo "$FAIL" >&2; exit 255; }}
-echo "Welcome to $0"
-exec {sys.executable} - --root "$MACHINE"
-"""
 
 
 def with_files(root: Path, files: dict[str, str]) -> Path:
@@ -30,12 +21,8 @@ def with_files(root: Path, files: dict[str, str]) -> Path:
 
 
 @pytest.fixture
-def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fake ssh on the PATH, to a machine of the starter's node; gives the file with its arguments."""
-    folder, log = tmp_path / "bin", tmp_path / "arguments"
-    folder.mkdir()
-    (folder / "ssh").write_text(FAKE_SSH)
-    (folder / "ssh").chmod(stat.S_IRWXU)
+def node1(tmp_path: Path, ssh: Path) -> Path:
+    """The machine of the starter's node at the end of the fake ssh; gives the file with its arguments."""
     files = {
         "sys/block/nvme0n1/device/serial": "S5GXNX0T100001      \n",
         "sys/block/nvme0n1/device/model": "Samsung SSD\n",
@@ -44,21 +31,18 @@ def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "sys/class/net/eno1/address": "a8:a1:59:00:00:01\n",
         "proc/sys/kernel/hostname": "node1.example\n",
     }
-    root = with_files(machine(tmp_path / "machine"), files)
-    for name, value in {"LOG": str(log), "FAIL": "", "MACHINE": str(root)}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PATH", str(folder), prepend=":")
-    return log
+    with_files(machine(tmp_path / "machine"), files)
+    return ssh
 
 
 def codes(ran: Ran) -> list[str]:
     return [f["rule"] for f in ran.envelope["findings"]]
 
 
-def test_a_node_is_scanned_over_ssh_and_its_facts_lie_beside_the_fleet_file(fleet, cli: Cli, ssh):
+def test_a_node_is_scanned_over_ssh_and_its_facts_lie_beside_the_fleet_file(fleet, cli: Cli, node1):
     ran = cli("hardware", "scan", "node1")
     assert ran.code == 0, ran.err
-    arguments = ssh.read_text().splitlines()
+    arguments = node1.read_text().splitlines()
     assert arguments[arguments.index("--") + 1 :] == ["root@192.168.1.11", "python3", "-"]
     document = json.loads((fleet / "hardware/node1.json").read_text())
     assert document.keys() == {"format", "hardware", "firmware"}
@@ -68,10 +52,10 @@ def test_a_node_is_scanned_over_ssh_and_its_facts_lie_beside_the_fleet_file(flee
     assert shown["disks"][0]["serial"] == "S5GXNX0T100001"
     assert cli.json("bios", "check", "node1", "--facts", "hardware/node1.json").envelope["result"]
     assert cli("hardware", "scan", "node1", "--ssh", "me@box", "--sudo").code == 0
-    assert ssh.read_text().splitlines()[-5:] == ["me@box", "sudo", "-n", "python3", "-"]
+    assert node1.read_text().splitlines()[-5:] == ["me@box", "sudo", "-n", "python3", "-"]
 
 
-def test_facts_and_fleet_are_compared_by_check_and_build(fleet, cli, ssh):
+def test_facts_and_fleet_are_compared_by_check_and_build(fleet, cli, node1):
     assert cli("hardware", "scan", "node1").code == 0
     file = fleet / "fleet.yaml"
     file.write_text(file.read_text().replace("S5GXNX0T100001", "S5GXNX0T100009"))
@@ -80,7 +64,7 @@ def test_facts_and_fleet_are_compared_by_check_and_build(fleet, cli, ssh):
         assert (ran.code, {"VK-Q07"} - set(codes(ran))) == (1, set())
 
 
-def test_another_machine_is_not_recorded_as_the_node(fleet, cli, ssh, monkeypatch, tmp_path):
+def test_another_machine_is_not_recorded_as_the_node(fleet, cli, node1, monkeypatch, tmp_path):
     monkeypatch.setenv("MACHINE", str(machine(tmp_path / "other", serial="OTHER99")))
     ran = cli.json("hardware", "scan", "node1")
     assert (ran.code, ran.rules) == (1, ["VK-Q04"])
@@ -88,7 +72,9 @@ def test_another_machine_is_not_recorded_as_the_node(fleet, cli, ssh, monkeypatc
     assert not (fleet / "hardware").exists()
 
 
-def test_a_new_machine_is_named_after_its_host_name_or_as_it_is_told(fleet, cli, ssh, tmp_path, monkeypatch):
+def test_a_new_machine_is_named_after_its_host_name_or_as_it_is_told(
+    fleet, cli, node1, tmp_path, monkeypatch
+):
     root = with_files(
         machine(tmp_path / "other", serial="OTHER99"), {"proc/sys/kernel/hostname": "Falcon.example\n"}
     )
@@ -117,7 +103,7 @@ def test_this_machine(fleet, cli):
     assert "VK-Q02" in codes(cli.json("check"))
 
 
-def test_without_a_fleet_file_a_machine_can_be_looked_at(cli, ssh, tmp_path, monkeypatch):
+def test_without_a_fleet_file_a_machine_can_be_looked_at(cli, node1, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli("hardware", "scan", "--ssh", "root@box").code == 0
     assert (tmp_path / "hardware/node1.json").exists()
@@ -141,12 +127,12 @@ def test_the_probe_is_printed_and_travels_on_the_stick(built, cli):
     assert text.startswith("#!/usr/bin/env python3\n")
 
 
-def test_an_answer_that_is_none_is_a_finding(fleet, cli, ssh):
-    (ssh.parent / "bin/ssh").write_text("#!/bin/sh\ncat >/dev/null\necho hello\n")
+def test_an_answer_that_is_none_is_a_finding(fleet, cli, node1):
+    (node1.parent / "bin/ssh").write_text("#!/bin/sh\ncat >/dev/null\necho hello\n")
     assert cli.json("hardware", "scan", "node1").rules == ["VK-Q01"]
 
 
-def test_no_connection_is_3(fleet, cli, ssh, monkeypatch):
+def test_no_connection_is_3(fleet, cli, node1, monkeypatch):
     monkeypatch.setenv("FAIL", "ssh: connect to host box port 22: No route to host")
     assert cli("hardware", "scan", "node1").code == 3
     assert not (fleet / "hardware").exists()
