@@ -109,16 +109,26 @@ def commands(block: Block) -> list[Command]:
     return [Command(text, tuple(output)) for text, output in found]
 
 
+NEAR = 1.25
+"""How much larger or smaller an actual size may be than the shown one: texts and secrets differ from run to run."""
+
+_UNITS = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
+
+
 def plain(line: str) -> str:
-    """A line without what differs from run to run: width of columns, sizes, generations."""
+    """A line without what differs from run to run: width of columns and generations; sizes as `SIZE<bytes>`."""
     line = re.sub(r"\b[0-9a-f]{8}\b", "GENERATION", line)
-    line = re.sub(r"\b[0-9]+(\.[0-9])? (B|KB|MB)(?= |$)", "SIZE", line)
-    line = re.sub(r"^\s+[0-9]+  ", "SIZE ", line)
+    line = re.sub(
+        r"\b([0-9]+(?:\.[0-9])?) (B|KB|MB|GB)(?= |$)",
+        lambda found: f"SIZE<{float(found[1]) * _UNITS[found[2]]:.0f}>",
+        line,
+    )
+    line = re.sub(r"^\s+([0-9]+)  ", r"SIZE<\1> ", line)
     return " ".join(line.split())
 
 
 def matches(shown: tuple[str, ...], actual: str) -> bool:
-    """Whether a page's output is the actual one; blank lines at both ends do not count."""
+    """Whether a page's output is the actual one, with sizes nearly the same; blank lines at both ends do not count."""
     pattern = ""
     for line in "\n".join(shown).strip("\n").splitlines():
         if line.strip() == "...":
@@ -126,5 +136,10 @@ def matches(shown: tuple[str, ...], actual: str) -> bool:
         else:
             words = [re.escape(plain(word)) for word in line.split("...")]
             pattern += r".*?".join(words).replace(r"\ .*?", r" ?.*?") + r"\n"
+    sizes = [int(size) for size in re.findall(r"SIZE<(\d+)>", pattern)]
+    pattern = re.sub(r"SIZE<\d+>", r"SIZE<(\\d+)>", pattern)
     text = "".join(f"{plain(line)}\n" for line in actual.strip("\n").splitlines())
-    return re.fullmatch(pattern, text) is not None
+    found = re.fullmatch(pattern, text)
+    return found is not None and all(
+        size / NEAR <= int(there) <= size * NEAR for size, there in zip(sizes, found.groups(), strict=True)
+    )

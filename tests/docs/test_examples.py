@@ -201,7 +201,11 @@ def merge(old: Any, new: Any) -> None:
         ("x ... z", "x y z", True),
         ("x ... z", "x y", False),
         ("in 0123abcd", "in fedcba98", True),
-        ("  a   7.1 KB  new", " a 12 B new", True),
+        ("  a   7.1 KB  new", " a 8 KB new", True),
+        ("  a   7.1 KB  new", " a 9 KB new", False),
+        ("  a   7.1 KB  new", " a 7 MB new", False),
+        ("...\n   29247  a\n...", " 12  b\n 30000  a\n", True),
+        ("...\n   29247  a\n...", " 12  b\n 58495  a\n", False),
         ("a.c", "abc", False),
     ],
 )
