@@ -22,7 +22,14 @@ from ventoy_kit.payload.model import (
     document_path,
 )
 from ventoy_kit.payload.overlay import OverlayConf, overlay_origin, render_overlay
-from ventoy_kit.payload.runner import RunnerHook, RunnerNode, RunnerTexts, RunnerTooLargeError, render_runner
+from ventoy_kit.payload.runner import (
+    Runner,
+    RunnerHook,
+    RunnerNode,
+    RunnerTexts,
+    RunnerTooLargeError,
+    render_runner,
+)
 from ventoy_kit.payload.ticket import AUTO, plain_ticket, ticket_line
 from ventoy_kit.payload.ventoy_json import image_folder, iso_path, toolbox_config
 from ventoy_kit.plan.inputs import Library
@@ -146,7 +153,8 @@ class _Renderer:
             self.report.extend(found)
             if armed is not None:
                 out.append(PayloadFile(f"{folder}/{ARMED_MENU}", armed.text.encode(), f"{origin}, armed"))
-        answers = {node.name: self.node_files(node, image) for node in nodes}
+        answers = {node.name: self.answer_files(node, image) for node in nodes}
+        runners = {node.name: runner for node in nodes if (runner := self._runner(node, image)) is not None}
         tickets = {AUTO: self._ticket(None, image)} | {n.name: self._ticket(n, image) for n in nodes}
         out += [
             PayloadFile(f"{folder}/{name}", data, "ticket")
@@ -157,7 +165,7 @@ class _Renderer:
             conf = OverlayConf(plan.fleet, self.generation, image)
             # Compressing takes longer than all the rest, and a draft is only hashed.
             final = self.generation != NO_GENERATION
-            archive = render_overlay(conf, nodes, answers, self.library.boot, compress=final)
+            archive = render_overlay(conf, nodes, answers, runners, self.library.boot, compress=final)
             out.append(PayloadFile(f"{folder}/overlay.tar.bz2", archive, overlay_origin(nodes)))
         return out
 
@@ -172,17 +180,8 @@ class _Renderer:
         self.report.extend(found)
         return data
 
-    def node_files(self, node: NodePlan, image: ImagePlan) -> dict[str, bytes]:
-        """What the archive holds for one node; incomplete when the report has errors."""
-        files = self.answer_files(node, image)
-        # The Proxmox step insists on the file, so that a damaged archive shows; without hooks the installer ignores it.
-        if node.hooks or image.facts.family == "proxmox":
-            runner = self._runner(node)
-            files |= {} if runner is None else {"first-boot": runner}
-        return files
-
     def answer_files(self, node: NodePlan, image: ImagePlan) -> dict[str, bytes]:
-        """Those of them that answer the installer's questions."""
+        """What the archive holds for one node besides its runner; incomplete when the report has errors."""
         if node.name not in self.known:
             self.known[node.name] = _lasting_files(node, image, self.library)
         files, found = self.known[node.name]
@@ -190,7 +189,11 @@ class _Renderer:
         ticket = None if image.facts.family == "proxmox" else self._ticket(node, image)
         return dict(files) if ticket is None else {"preseed.cfg": ticket, **files}
 
-    def _runner(self, node: NodePlan) -> bytes | None:
+    def _runner(self, node: NodePlan, image: ImagePlan) -> Runner | None:
+        """The first-boot runner of a node that has one; None, too, when it is too large, which is reported."""
+        # The Proxmox step insists on one, so that a damaged archive shows; without hooks the installer ignores it.
+        if not (node.hooks or image.facts.family == "proxmox"):
+            return None
         own = self.library.runner
         texts = RunnerTexts(own["runner.sh"], own["library.sh"], own["unit.service"])
         runner = RunnerNode(
