@@ -324,6 +324,7 @@ vk_check_ticket() {
 
 # vk_check_pools: pools that may be destroyed are pools of the node.
 vk_check_pools() {
+    [ -n "${VK_TICKET_DESTROY}" ] || return 0
     for vk_pool in $(printf '%s' "${VK_TICKET_DESTROY}" | tr ',' ' '); do
         if ! cut -f 2 "${VK}/nodes/${VK_TICKET_NODE}/pools" 2>/dev/null | grep -qxF -e "${vk_pool}"; then
             vk_fail VK-B01 "Node ${VK_TICKET_NODE} has no pool ${vk_pool}."
