@@ -43,7 +43,10 @@ PATH_LIMIT = 240
 
 
 Answers = dict[str, tuple[Mapping[str, bytes], Report]]
-"""By node, what its answer consists of whatever the generation, and what was found while it was rendered."""
+"""By node, what its answer consists of whatever the generation, and what was found while it was rendered.
+
+Two threads may add to it: both would add the same.
+"""
 
 
 def render_payload(
