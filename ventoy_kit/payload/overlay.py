@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ventoy_kit.payload.archive import pack
 from ventoy_kit.payload.runner import Runner
 from ventoy_kit.plan.model import ImagePlan, NodePlan
 
@@ -41,16 +40,14 @@ class OverlayConf:
         return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
-def render_overlay(
+def overlay_files(
     conf: OverlayConf,
     nodes: tuple[NodePlan, ...],
     answers: Mapping[str, Mapping[str, bytes]],
     runners: Mapping[str, Runner],
     boot: Mapping[str, str],
-    *,
-    compress: bool = True,
-) -> bytes:
-    """The archive.
+) -> dict[str, tuple[bytes, int]]:
+    """The files of the archive with their permission bits, by path.
 
     Args:
         conf: what it is for.
@@ -58,7 +55,6 @@ def render_overlay(
         answers: files of each node by node and file name, as the family rendered them.
         runners: first-boot runners by node; a node without hooks may have none.
         boot: the scripts of boot_overlay/ by name.
-        compress: whether it is for the stick; without, it only says what is in it.
     """
     files: dict[str, tuple[bytes, int]] = {f"{LIVE_INJECTION}/hook.sh": (boot["hook.sh"].encode(), 0o755)}
     for name, text in boot.items():
@@ -72,7 +68,7 @@ def render_overlay(
             files[f"{base}/{name}"] = (data, 0o600)
         if node.name in runners:
             files |= _runner_files(base, runners[node.name])
-    return pack(files, compress=compress)
+    return files
 
 
 def _runner_files(base: str, runner: Runner) -> dict[str, tuple[bytes, int]]:

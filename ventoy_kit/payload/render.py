@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ventoy_kit.images.menu import derive_armed_menu, derive_toolbox_menu
 from ventoy_kit.payload import codes
 from ventoy_kit.payload.answers import debian, proxmox
+from ventoy_kit.payload.archive import draft, pack
 from ventoy_kit.payload.checklist import staged_checklists
 from ventoy_kit.payload.model import (
     ARMED_MENU,
@@ -21,7 +22,7 @@ from ventoy_kit.payload.model import (
     digest_of,
     document_path,
 )
-from ventoy_kit.payload.overlay import OverlayConf, overlay_origin, render_overlay
+from ventoy_kit.payload.overlay import OverlayConf, overlay_files, overlay_origin
 from ventoy_kit.payload.runner import (
     Runner,
     RunnerHook,
@@ -64,10 +65,10 @@ def render_payload(
     """
     known = {} if known is None else known
     documents = _documents(plan, library)
-    draft, report = _render(plan, library, NO_GENERATION, known, documents)
-    if draft is None:
+    first, report = _render(plan, library, NO_GENERATION, known, documents)
+    if first is None:
         return None, report
-    generation = digest_of(draft.files, draft.isos, draft.config)[:TAG]
+    generation = digest_of(first.files, first.isos, first.config)[:TAG]
     return _render(plan, library, generation, known, documents)
 
 
@@ -166,9 +167,9 @@ class _Renderer:
         ]
         if not self.report.has_errors:
             conf = OverlayConf(plan.fleet, self.generation, image)
-            # Compressing takes longer than all the rest, and a draft is only hashed.
-            final = self.generation != NO_GENERATION
-            archive = render_overlay(conf, nodes, answers, runners, self.library.boot, compress=final)
+            # Compressing takes long, and a draft is only hashed.
+            packed = pack if self.generation != NO_GENERATION else draft
+            archive = packed(overlay_files(conf, nodes, answers, runners, self.library.boot))
             out.append(PayloadFile(f"{folder}/overlay.tar.bz2", archive, overlay_origin(nodes)))
         return out
 
