@@ -354,7 +354,7 @@ vk_put_runner() {
     if [ -r "${vk_own}.rest" ]; then IFS=' ' read -r vk_rest vk_sum <"${vk_own}.rest"; fi
     if vk_name_ok "${vk_rest}" && vk_rest="${VK}/runners/${vk_rest}" && [ -s "${vk_own}" ] && [ -s "${vk_rest}" ] &&
         [ "$(cat "${vk_own}" "${vk_rest}" | sha256sum)" = "${vk_sum}  -" ]; then
-        { cat "${vk_own}" "${vk_rest}" >"$2" && cat "${vk_own}" "${vk_rest}" | cmp -s - "$2"; } ||
+        { cat "${vk_own}" "${vk_rest}" >"$2" && [ "$(sha256sum <"$2")" = "${vk_sum}  -" ]; } ||
             vk_fail VK-B42 'The first-boot runner cannot be written.'
     else
         vk_fail VK-B06 "The first-boot runner of node $1 is missing or damaged."
