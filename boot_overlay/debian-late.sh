@@ -83,9 +83,11 @@ mirror_esp() {
 # give_runner: the first-boot runner installs and enables its own unit.
 give_runner() {
     runner="${VK}/nodes/${node}/first-boot"
-    [ -s "${runner}" ] || return 0
+    # Neither of both: the node has no hooks.
+    [ -e "${runner}" ] || [ -e "${runner}.rest" ] || return 0
     mkdir -p "${TARGET}${FIRST_BOOT%/*}" || return 1
-    (umask 077 && cp "${runner}" "${TARGET}${FIRST_BOOT}") || return 1
+    (umask 077 && : >"${TARGET}${FIRST_BOOT}") || return 1
+    vk_put_runner "${node}" "${TARGET}${FIRST_BOOT}" || return 1
     vk_put_grant "${TARGET}${FIRST_BOOT}" || return 1
     in-target sh "${FIRST_BOOT}" install || return 1
     rm -f "${TARGET}${FIRST_BOOT}"

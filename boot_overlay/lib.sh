@@ -324,6 +324,7 @@ vk_check_ticket() {
 
 # vk_check_pools: pools that may be destroyed are pools of the node.
 vk_check_pools() {
+    [ -n "${VK_TICKET_DESTROY}" ] || return 0
     for vk_pool in $(printf '%s' "${VK_TICKET_DESTROY}" | tr ',' ' '); do
         if ! cut -f 2 "${VK}/nodes/${VK_TICKET_NODE}/pools" 2>/dev/null | grep -qxF -e "${vk_pool}"; then
             vk_fail VK-B01 "Node ${VK_TICKET_NODE} has no pool ${vk_pool}."
@@ -343,6 +344,22 @@ vk_pool_lost() (
         done <"${VK}/nodes/$1/pools"
     done <"${VK_RUN}/matches"
 )
+
+# vk_put_runner NODE FILE: into the file, the node's whole first-boot runner: the node's own part, then the one that nodes
+# with the same hooks share. `first-boot.rest` names that one and says what digest both together have.
+vk_put_runner() {
+    vk_own="${VK}/nodes/$1/first-boot"
+    vk_rest=''
+    vk_sum=''
+    if [ -r "${vk_own}.rest" ]; then IFS=' ' read -r vk_rest vk_sum <"${vk_own}.rest"; fi
+    if vk_name_ok "${vk_rest}" && vk_rest="${VK}/runners/${vk_rest}" && [ -s "${vk_own}" ] && [ -s "${vk_rest}" ] &&
+        [ "$(cat "${vk_own}" "${vk_rest}" | sha256sum)" = "${vk_sum}  -" ]; then
+        { cat "${vk_own}" "${vk_rest}" >"$2" && [ "$(sha256sum <"$2")" = "${vk_sum}  -" ]; } ||
+            vk_fail VK-B42 'The first-boot runner cannot be written.'
+    else
+        vk_fail VK-B06 "The first-boot runner of node $1 is missing or damaged."
+    fi
+}
 
 # vk_put_grant FILE: into the first-boot runner, behind its first line, what the arming permits; see arming.sh.
 vk_put_grant() {

@@ -296,15 +296,14 @@ write_layer() {
         vk_fail VK-B42 "${LAYER} cannot be made."
         return 1
     fi
-    if ! { [ -s "${node}/answer.toml" ] && [ -s "${node}/first-boot" ]; }; then
-        vk_fail VK-B06 "Node ${VK_NODE} has no answer or no first-boot runner."
+    if ! [ -s "${node}/answer.toml" ]; then
+        vk_fail VK-B06 "Node ${VK_NODE} has no answer."
         return 1
     fi
     (umask 077 && : >"${LAYER}/upper/answer.toml")
     write_answer "${node}/answer.toml" "${LAYER}/upper/answer.toml" || return 1
-    if ! { cp "${node}/first-boot" "${LAYER}/upper/proxmox-first-boot" &&
-        cmp -s "${node}/first-boot" "${LAYER}/upper/proxmox-first-boot" &&
-        chmod 0755 "${LAYER}/upper" "${LAYER}/upper/proxmox-first-boot"; }; then
+    vk_put_runner "${VK_NODE}" "${LAYER}/upper/proxmox-first-boot" || return 1
+    if ! chmod 0755 "${LAYER}/upper" "${LAYER}/upper/proxmox-first-boot"; then
         vk_fail VK-B42 'The first-boot runner cannot be written.'
         return 1
     fi

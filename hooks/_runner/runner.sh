@@ -1,7 +1,7 @@
 #!/bin/sh
 # The first-boot runner: runs this node's hooks in order, proves and records each, reports, disables itself.
 #
-# The kit puts the node's data (VK_* variables, hook_facts, put_files) before this text; nothing happens
+# The kit puts data (VK_* variables, hook_facts, unit_text, put_files) before this text; nothing happens
 # before the last line, so a truncated file does nothing. It needs what every Debian has: dash, coreutils,
 # util-linux (flock), awk, sed, diffutils (cmp), dpkg-query, iconv, systemctl.
 #

@@ -69,4 +69,4 @@ def test_a_thousand_nodes_take_seconds(tmp_path: Path):
     cost(tmp_path, 2, found=True)
     seconds = cost(tmp_path, 1000, found=True)
     print(f"1,000 nodes {seconds:.2f} s")
-    assert seconds < 12  # on both cores together
+    assert seconds < 9  # of processor time, whatever else the machine does

@@ -8,6 +8,7 @@ Ventoy's own.
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import pty
 import shutil
@@ -93,6 +94,10 @@ VK_BEFORE_OFF=1
 STEP = 'sh /ventoy-kit/proxmox.sh "${console:-}" || true'
 
 
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 @functools.cache
 def busybox() -> tuple[Path, tuple[str, ...]]:
     """The busybox under test and its applets."""
@@ -162,8 +167,21 @@ class Scratch:
         self.write(
             f"{base}/answer.toml", '[disk-setup]\nfilesystem = "ext4"\ndisk-list = ["@VENTOY_KIT_DISKS@"]\n'
         )
-        self.write(f"{base}/first-boot", "#!/bin/sh\nexit 0\n", 0o755)
+        self.runner(name)
         self.write(f"{base}/preseed.cfg", f"#_preseed_V1\n{ticket(node=name)}d-i time/zone string UTC\n")
+
+    def runner(self, name: str, own: str = "#!/bin/sh\n", shared: str = "exit 0\n") -> str:
+        """The first-boot runner in its two parts; returns the whole."""
+        base, shared_name = f"ventoy-kit/nodes/{name}/first-boot", digest(shared)[:16]
+        self.write(base, own, 0o600)
+        self.write(f"{base}.rest", f"{shared_name} {digest(own + shared)}\n", 0o600)
+        self.write(f"ventoy-kit/runners/{shared_name}", shared)
+        return own + shared
+
+    def without_runner(self, name: str) -> None:
+        """The node has no hooks."""
+        for part in ("first-boot", "first-boot.rest"):
+            (self.path / f"ventoy-kit/nodes/{name}/{part}").unlink()
 
     def ticket(self, text: str | None = None, **changes: str) -> None:
         self.write("ventoy/autoinstall", ticket(**changes) if text is None else text)

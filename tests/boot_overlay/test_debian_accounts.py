@@ -61,7 +61,7 @@ def root(debian_root: Scratch) -> Scratch:
     """The moment after the installation of node falcon, with three accounts to make."""
     debian_root.usual()
     debian_root.write("ventoy-kit/run/node", "falcon\n")
-    (debian_root.path / "ventoy-kit/nodes/falcon/first-boot").unlink()
+    debian_root.without_runner("falcon")
     debian_root.write("ventoy-kit/nodes/falcon/users", USERS)
     debian_root.write("bin/in-target", IN_TARGET, 0o755)
     for folder in ("usr", "dev", "home", "root", "var/mail", "tmp"):

@@ -225,7 +225,7 @@ def test_a_firmware_that_takes_no_entry_is_said_and_the_files_are_there(mirror: 
 def installed(debian_root: Scratch) -> Scratch:
     debian_root.usual()
     debian_root.write("ventoy-kit/run/node", "falcon\n")
-    (debian_root.path / "ventoy-kit/nodes/falcon/first-boot").unlink()
+    debian_root.without_runner("falcon")
     debian_root.write("ventoy-kit/nodes/falcon/esp", "2\n")
     debian_root.write("target/boot/efi/EFI/debian/grubx64.efi", "grub")
     debian_root.write("bin/in-target", '#!/bin/sh\necho "$@" >>/in-target\n', 0o755)

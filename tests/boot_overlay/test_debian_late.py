@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.boot_overlay.broken_runner import BREAK
 from tests.boot_overlay.scratch import Scratch
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_tool("busybox", "chroot", "unshare")]
@@ -17,7 +18,6 @@ def root(debian_root: Scratch) -> Scratch:
     debian_root.usual()
     debian_root.write("ventoy-kit/run/node", "falcon\n")
     debian_root.write("ventoy-kit/nodes/falcon/authorized_keys", KEYS)
-    debian_root.write("ventoy-kit/nodes/falcon/first-boot", "#!/bin/sh\n", 0o755)
     debian_root.write("target/root/.profile", "")
     debian_root.write(
         "bin/in-target", '#!/bin/sh\necho "$@" >>/in-target\nls -l "/target$2" >>/in-target\n', 0o755
@@ -59,7 +59,7 @@ def test_keys_that_are_there_stay(root: Scratch):
 
 def test_without_keys_and_hooks_there_is_nothing_to_do(root: Scratch):
     root.write("ventoy-kit/nodes/falcon/authorized_keys", "")
-    (root.path / "ventoy-kit/nodes/falcon/first-boot").unlink()
+    root.without_runner("falcon")
     assert late(root) == 0
     assert not (root.path / "target/root/.ssh").exists()
     assert not (root.path / "in-target").exists()
@@ -77,6 +77,24 @@ def test_a_runner_that_fails_is_a_failure_and_the_keys_are_there(root: Scratch):
     assert late(root) == 1
     assert root.read("target/root/.ssh/authorized_keys") == KEYS
     assert "first-boot runner" in root.read("ventoy-kit/log")
+
+
+def test_the_whole_runner_reaches_the_system(root: Scratch):
+    whole = root.runner("falcon", "#!/bin/sh\nVK_NODE=falcon\n", "main\n")
+    root.write("bin/in-target", '#!/bin/sh\ncat "/target$2" >>/runner\n', 0o755)
+    assert late(root) == 0
+    assert root.read("runner") == whole
+
+
+@pytest.mark.parametrize("what", BREAK)
+def test_a_runner_that_is_not_whole_never_runs(root: Scratch, what: str):
+    BREAK[what](root)
+    assert late(root) == 1
+    assert not (root.path / "in-target").exists()
+    assert "refused VK-B06: The first-boot runner of node falcon is missing or damaged." in root.read(
+        "ventoy-kit/log"
+    )
+    assert root.read("target/root/.ssh/authorized_keys") == KEYS
 
 
 UPDATE_GRUB = """#!/bin/sh
@@ -108,10 +126,12 @@ def test_a_kernel_parameter_that_stays_is_a_failure(root: Scratch):
 
 def test_what_the_arming_permits_reaches_the_runner(root: Scratch):
     root.write("ventoy-kit/run/grant", "export VK_GRANT='ID falcon 0a1b2c3d tank'\n")
-    root.write("ventoy-kit/nodes/falcon/first-boot", "#!/bin/sh\nVK_NODE=falcon\n", 0o755)
+    root.runner("falcon", "#!/bin/sh\nVK_NODE=falcon\n", "main\n")
     root.write(
         "bin/in-target", '#!/bin/sh\ncat "/target$2" >>/runner\nls -l "/target$2" >>/in-target\n', 0o755
     )
     assert late(root) == 0
-    assert root.read("runner") == "#!/bin/sh\nexport VK_GRANT='ID falcon 0a1b2c3d tank'\nVK_NODE=falcon\n"
-    assert root.read("in-target").startswith("-rwx------")
+    assert (
+        root.read("runner") == "#!/bin/sh\nexport VK_GRANT='ID falcon 0a1b2c3d tank'\nVK_NODE=falcon\nmain\n"
+    )
+    assert root.read("in-target").startswith("-rw-------")

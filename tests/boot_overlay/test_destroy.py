@@ -19,7 +19,8 @@ pytestmark = [
     ),
 ]
 
-RUNNER = "#!/bin/sh\n# the runner\nVK_NODE=falcon\n"
+OWN_AND_SHARED = ("#!/bin/sh\n# the runner\nVK_NODE=falcon\n", "main\n")
+RUNNER = "".join(OWN_AND_SHARED)
 DISKS = "system\tdisk0\tS5GXNX0T1\t-\t1000000000000\t-\ndata\tone\tOTHER\t-\t-\t-\nkeep\tvault\tWD-KEEP\t-\t-\t-\n"
 
 
@@ -29,7 +30,7 @@ def falcon(root: Scratch) -> Scratch:
     root.usual()
     root.write("ventoy-kit/nodes/falcon/disks", DISKS)
     root.write("ventoy-kit/nodes/falcon/pools", "one\ttank\n")
-    root.write("ventoy-kit/nodes/falcon/first-boot", RUNNER, 0o755)
+    assert root.runner("falcon", *OWN_AND_SHARED) == RUNNER
     return root
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.boot_overlay.broken_runner import BREAK
 from tests.boot_overlay.proxmox_step import HANDED_OVER, SEEN_WHEN_NOTHING_IS_HANDED_OVER, boot
 from tests.boot_overlay.scratch import DISKS, UUID, Scratch, ticket
 
@@ -30,9 +31,7 @@ def test_the_typed_name_hands_over_the_answer(root: Scratch):
     answer = tomllib.loads((result.cdrom / "answer.toml").read_text())
     assert answer == {"disk-setup": {"filesystem": "ext4", "disk-list": ["/dev/nvme0n1"]}}
     assert stat.S_IMODE((result.cdrom / "answer.toml").stat().st_mode) == 0o600
-    assert (result.cdrom / "proxmox-first-boot").read_text() == root.read(
-        "ventoy-kit/nodes/falcon/first-boot"
-    )
+    assert (result.cdrom / "proxmox-first-boot").read_text() == "#!/bin/sh\nexit 0\n"
     assert stat.S_IMODE((result.cdrom / "proxmox-first-boot").stat().st_mode) == 0o755
     # The ISO itself is not written to.
     assert {p.name for p in (root.path / "iso").iterdir()} == SEEN_WHEN_NOTHING_IS_HANDED_OVER
@@ -141,13 +140,22 @@ def test_what_the_hook_refused_stays_refused(root: Scratch, recorded: str, code:
     assert f"({code})" in result.screen
 
 
-@pytest.mark.parametrize("name", ["answer.toml", "first-boot"])
-def test_a_node_without_its_files_refuses(root: Scratch, name: str):
+def test_a_node_without_its_answer_refuses(root: Scratch):
     root.usual()
-    (root.path / f"ventoy-kit/nodes/falcon/{name}").unlink()
+    (root.path / "ventoy-kit/nodes/falcon/answer.toml").unlink()
     result = boot(root)
     assert result.nothing_handed_over
     assert "(VK-B06)" in result.screen
+
+
+@pytest.mark.parametrize("what", [*BREAK, "both"])
+def test_a_runner_that_is_not_whole_refuses(root: Scratch, what: str):
+    root.usual()
+    BREAK.get(what, lambda root: root.without_runner("falcon"))(root)
+    result = boot(root)
+    assert result.nothing_handed_over
+    assert "(VK-B06)" in result.screen
+    assert "The first-boot runner of node falcon is missing or damaged." in result.screen
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ import pytest
 from tests.boot_overlay.scratch import Scratch
 from ventoy_kit.app.demo import demo
 from ventoy_kit.app.host import Host
+from ventoy_kit.payload.overlay import runner_in
+from ventoy_kit.rehearse.initramfs import unpack_archive
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_tool("busybox", "chroot", "unshare")]
 
@@ -66,3 +68,18 @@ def test_each_answer_is_toml_with_the_placeholder_as_its_only_disk(stick: Path, 
         answer = tomllib.loads(root.read(f"ventoy-kit/nodes/{node}/answer.toml"))
         assert answer["disk-setup"]["disk-list"] == ["@VENTOY_KIT_DISKS@"]
         assert answer["global"]["fqdn"] == f"{node}.alliance.example"
+
+
+def test_each_runner_is_put_together_from_the_parts_in_the_archive(stick: Path, root: Scratch):
+    unpack(stick, root, "auto")
+    (archive,) = stick.glob("ventoy/alliance/*/proxmox-ve/overlay.tar.bz2")
+    files = unpack_archive(archive.read_bytes())
+    for node in ("falcon", "corvette", "gozanti"):
+        done = root.shell(f'. /ventoy-kit/lib.sh; vk_put_runner {node} /whole || echo "$VK_CODE $VK_DETAIL"')
+        assert done.stdout == ""
+        whole = (root.path / "whole").read_bytes()
+        assert whole == runner_in(files, node)
+        assert f"\nVK_NODE={node}\n".encode() in whole
+        assert whole.endswith(b'\nmain "$@"\n')
+    done = root.shell('. /ventoy-kit/lib.sh; vk_put_runner falcon /no/folder 2>&1; echo "$VK_CODE"')
+    assert done.stdout.endswith("VK-B42\n")

@@ -137,7 +137,7 @@ class DebianRoot:
             net: whether it has a network.
             around: shell commands that come right before, in the same mount namespace.
         """
-        self.write("first-boot", render_runner(texts(), NODE, [hook]), 0o700)
+        self.write("first-boot", render_runner(texts(), NODE, [hook]).whole, 0o700)
         done = self.execute("/bin/dash", "/first-boot", "install", net=net)
         assert done.returncode == 0, done.stdout.decode()
         command = f"{self.around}\n{around}\nexec /bin/dash /first-boot run {hook.spec.name}"

@@ -150,7 +150,7 @@ class ScratchRoot:
         return log.read_text().splitlines() if log.exists() else []
 
     def place(self, hooks: Sequence[RunnerHook], node: RunnerNode = NODE) -> None:
-        self.write("first-boot", render_runner(texts(), node, hooks), 0o700)
+        self.write("first-boot", render_runner(texts(), node, hooks).whole, 0o700)
 
     def run(self, *args: str, net: bool = True) -> subprocess.CompletedProcess[bytes]:
         """Run the placed script by dash, as Debian's late command does."""

@@ -65,7 +65,7 @@ iface vmbr0 inet static
 
 
 def place(vm: Guest, *hooks: RunnerHook) -> None:
-    vm.put("/root/first-boot", render_runner(texts(), NODE, hooks), 0o700)
+    vm.put("/root/first-boot", render_runner(texts(), NODE, hooks).whole, 0o700)
     vm.ask("sh /root/first-boot install")
 
 

@@ -431,7 +431,7 @@ vk_fact disks a serial
 def test_shellcheck_finds_nothing(tmp_path):
     rendered = tmp_path / "first-boot"
     hooks = [shipped("clean-boot"), shipped("repos"), shipped("ssh", authorized_keys=[])]
-    rendered.write_bytes(render_runner(texts(), NODE, hooks))
+    rendered.write_bytes(render_runner(texts(), NODE, hooks).whole)
     scripts = [str(p) for p in sorted(HOOKS.glob("*/*.sh"))]
     assert len(scripts) >= 5
     done = subprocess.run(["shellcheck", *scripts, str(rendered)], capture_output=True, text=True)
@@ -450,4 +450,4 @@ def test_unit_is_one_that_systemd_accepts(tmp_path):
 
 def test_hook_without_parameters_is_rendered() -> None:
     spec: HookSpec = hook("plain", "").spec
-    assert b"plain)" in render_runner(texts(), NODE, [RunnerHook(spec, {})])
+    assert b"plain)" in render_runner(texts(), NODE, [RunnerHook(spec, {})]).own

@@ -48,7 +48,7 @@ def test_first_boot_reboots_once_comes_back_and_reports(tmp_path: Path, suite: s
         hook("needy", COUNT, requires=["fails"], **BOTH),
     ]
     with guest(tmp_path / "vm", base_image(suite)) as vm:
-        vm.put("/root/first-boot", render_runner(texts(), NODE, hooks), 0o700)
+        vm.put("/root/first-boot", render_runner(texts(), NODE, hooks).whole, 0o700)
         vm.boot()
         # As Proxmox VE's own first-boot service does it: the script ends at once, the unit works on.
         assert "installed for falcon" in vm.ask("sh /root/first-boot fully-up")

@@ -17,7 +17,9 @@ from tests.support.fleets import BASE, as_yaml, base_fleet, check, library, node
 from tests.test_cases import unpacked
 from ventoy_kit.fleet.marks import read_marked
 from ventoy_kit.payload.model import Payload, checklist_tag, digest_of
+from ventoy_kit.payload.overlay import RUNNERS, runner_in
 from ventoy_kit.payload.render import NO_GENERATION, render_payload
+from ventoy_kit.rehearse.initramfs import unpack_archive
 
 MIXED = sorted(BASE.parent.glob("built-*/fleet.yaml"))
 
@@ -209,6 +211,26 @@ def test_archives_hold_what_the_tickets_promise():
             mode, name = line.split(" ", 1)
             if name.rpartition("/")[2] in ("answer.toml", "partman.cfg", "preseed.cfg"):
                 assert mode == "0600"
+
+
+def test_an_archive_holds_once_what_the_runners_of_its_nodes_share():
+    hooks = {"falcon": ["ssh"], "xwing": ["ssh"], "ywing": ["ssh", "repos"], "plain": []}
+    nodes = {
+        name: node(number, hooks=[{"name": hook} for hook in chosen])
+        for number, (name, chosen) in enumerate(hooks.items(), start=2)
+    }
+    payload = payload_of(as_yaml(base_fleet(nodes)).encode())
+    (archive,) = (f.data for f in payload.files if f.path.endswith("proxmox-ve/overlay.tar.bz2"))
+    files = unpack_archive(archive)
+    assert len([path for path in files if path.startswith(f"{RUNNERS}/")]) == 3
+    for name, chosen in hooks.items():
+        runner = runner_in(files, name) or b""
+        assert f"\nVK_NODE={name}\n".encode() in runner
+        assert f"\nVK_GENERATION={payload.generation}\n".encode() in runner
+        assert f"\nVK_HOOKS='{' '.join(sorted(chosen))}'\n".encode() in runner.replace(b"=ssh\n", b"='ssh'\n")
+        assert runner.endswith(b'\nmain "$@"\n')
+        assert files[f"ventoy-kit/nodes/{name}/first-boot"][1] == 0o600
+    assert runner_in(files, "nobody") is None
 
 
 NODES = st.lists(st.integers(2, 60_000), min_size=1, max_size=5, unique=True)

@@ -23,7 +23,7 @@ def test_the_same_inputs_give_the_same_bytes():
 
 
 def test_the_runner_text_stands_unchanged_at_the_end():
-    script = render_runner(texts(), NODE, [shipped("ssh")]).decode()
+    script = render_runner(texts(), NODE, [shipped("ssh")]).whole.decode()
     assert script.startswith("#!/bin/sh\n")
     assert script.endswith(texts().runner.split("\n", 1)[1])
     assert script.endswith('\nmain "$@"\n')
@@ -56,7 +56,7 @@ def test_a_hook_twice_is_refused():
 
 def data_section(hook: RunnerHook, title: str = "Falcon") -> str:
     """What stands before the runner's own text."""
-    script = render_runner(texts(), RunnerNode("falcon", "alliance", title, "0a"), [hook]).decode()
+    script = render_runner(texts(), RunnerNode("falcon", "alliance", title, "0a"), [hook]).whole.decode()
     return script.removesuffix(texts().runner.split("\n", 1)[1])
 
 
@@ -94,9 +94,10 @@ def test_lines_that_look_like_the_end_of_a_document_lose_nothing(text, shell, tm
 @pytest.mark.parametrize("shell", ["dash", "bash"])
 def test_what_is_too_long_is_packed_and_unpacks_itself(shell, tmp_path):
     big = hook("big", "".join(f"# line {n} of a long script\n" for n in range(40_000)))
-    script = render_runner(texts(), NODE, [big])
+    runner = render_runner(texts(), NODE, [big])
+    script = runner.whole
     assert len(script) < LIMIT < len(big.spec.script)
-    assert render_runner(texts(), NODE, [big]) == script
+    assert render_runner(texts(), NODE, [big]) == runner
     # The runner itself wants root and a machine: look at what is unpacked, in a folder of the test.
     text = script.decode().replace("/run/ventoy-kit", f"{tmp_path}/ventoy-kit").replace("exec /bin/sh", "cat")
     file = tmp_path / "packed"
@@ -147,7 +148,32 @@ def test_any_text_passes_through_data_section_and_here_document(title, text, man
 
 
 def test_hooks_without_parameters_and_no_hooks_at_all():
-    assert b"VK_HOOKS=''" in render_runner(texts(), NODE, [])
-    assert b"clean-boot) HOOK_DIGEST=" in render_runner(
-        texts(), NODE, [RunnerHook(shipped("clean-boot").spec, {})]
+    assert b"VK_HOOKS=''" in render_runner(texts(), NODE, []).own
+    assert (
+        b"clean-boot) HOOK_DIGEST="
+        in render_runner(texts(), NODE, [RunnerHook(shipped("clean-boot").spec, {})]).own
     )
+
+
+def test_nodes_with_the_same_hooks_share_all_but_a_short_part():
+    other = RunnerNode("xwing", "rebels", "T-65", "0b")
+    one = render_runner(texts(), NODE, [shipped("ssh"), shipped("repos", channel="enterprise")])
+    same = render_runner(texts(), other, [shipped("ssh"), shipped("repos")])
+    fewer = render_runner(texts(), NODE, [shipped("ssh")])
+    assert one.shared == same.shared != fewer.shared
+    assert one.own != same.own
+    assert len(one.own) < 2_000 < 30_000 < len(one.shared)
+    big = hook("big", "".join(f"# line {n} of a long script\n" for n in range(40_000)))
+    packed = [render_runner(texts(), node, [big]) for node in (NODE, other)]
+    assert packed[0].shared == packed[1].shared
+
+
+@pytest.mark.needs_tool("dash", "bash")
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_one_part_alone_starts_nothing(shell, tmp_path):
+    big = hook("big", "".join(f"# line {n} of a long script\n" for n in range(40_000)))
+    for chosen in ([shipped("ssh")], [big]):
+        file = tmp_path / "own"
+        file.write_bytes(render_runner(texts(), NODE, chosen).own)
+        done = subprocess.run([shell, str(file), "install"], capture_output=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

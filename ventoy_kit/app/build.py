@@ -24,6 +24,7 @@ from ventoy_kit.app.writable import unwritable
 from ventoy_kit.edge.files import make_folder
 from ventoy_kit.edge.state import load_state, save_state
 from ventoy_kit.edge.stick_files import StickFolder
+from ventoy_kit.edge.workers import beside
 from ventoy_kit.fleet.schema import Fleet
 from ventoy_kit.gather.isos import digest_isos
 from ventoy_kit.gather.secrets import SecretSources, gather_clear, gather_hashes
@@ -118,12 +119,12 @@ def render(
         return None, report
     plan = compose(fleet, Inputs(workspace.library, isos, hashes, clear))
     answers: Answers = {}
-    payload, found = render_payload(plan, workspace.library, answers)
+    with beside(functools.partial(render_payload, plan, workspace.library, answers)) as rendering:
+        simulated = simulate_fleet(plan, workspace, host, answers, remember=remember)
+        payload, found = rendering.result()
     report.extend(found)
     if payload is not None:
-        found = Report(
-            [*workspace.hardware, *simulate_fleet(plan, workspace, host, answers, remember=remember)]
-        )
+        found = Report([*workspace.hardware, *simulated])
         report.extend(found)
         payload = None if found.has_errors else payload
     return (None, report) if payload is None else (Rendered(plan, payload, isos), report)

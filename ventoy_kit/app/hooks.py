@@ -168,7 +168,7 @@ def _ask(workspace: Workspace, facts: FleetFacts, name: str, source: Source, hos
         "Look there by hand: /usr/local/lib/ventoy-kit/first-boot verify",
     )
     destination = source.ssh or f"root@{node.network.address.ip}"
-    out = run_probe(host.fed_process, script.decode(), destination, sudo=source.sudo, reader=reader)
+    out = run_probe(host.fed_process, script.whole.decode(), destination, sudo=source.sudo, reader=reader)
     found = read_answers(out, [h.spec.name for h in plans])
     if found is None:
         raise MachineError(f"the answer of {destination} breaks off", "Try again.")

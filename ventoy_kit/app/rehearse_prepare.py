@@ -20,6 +20,7 @@ from ventoy_kit.edge.run_folder import size_of_disk
 from ventoy_kit.errors import MissingToolError
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.payload.model import ARMED_MENU
+from ventoy_kit.payload.overlay import runner_in
 from ventoy_kit.plan.model import NodePlan, Plan
 from ventoy_kit.rehearse import codes
 from ventoy_kit.rehearse.acts import network_of, read_mirror
@@ -234,7 +235,7 @@ class _Reader:
             return None
         archive = self._bytes(delivery.archive)
         inside = unpack_archive(archive)
-        runner = inside.get(f"ventoy-kit/nodes/{node.name}/first-boot")
+        runner = runner_in(inside, node.name)
         answer = inside.get(f"ventoy-kit/nodes/{node.name}/answer.toml")
         return Direct(
             image=image,
@@ -247,7 +248,7 @@ class _Reader:
             ticket=self._bytes(delivery.ticket),
             auto=self._bytes(str(PurePath(delivery.ticket).with_name("auto"))),
             archive=archive,
-            runner_sha256=hashlib.sha256(runner[0]).hexdigest() if runner else None,
+            runner_sha256=hashlib.sha256(runner).hexdigest() if runner else None,
             answer=answer[0] if answer else None,
         )
 

@@ -80,6 +80,10 @@ def digests_of(path: Path, *algorithms: str, progress: Progress | None = None) -
     return tuple(digest.hexdigest() for digest in digests)
 
 
+SMALL = 64 << 10
+"""Bytes that are hashed sooner than a thread begins with them: thousands of small files need no thread each."""
+
+
 class BackgroundDigest:
     """SHA-256 computed in a thread, beside the reading or writing of the next block: hashlib lets other threads run.
 
@@ -100,7 +104,10 @@ class BackgroundDigest:
     def update(self, block: bytes) -> None:
         """Add a block, which must not change afterwards."""
         self._wait()
-        self._last = self._pool.submit(self._digest.update, block)
+        if len(block) <= SMALL:
+            self._digest.update(block)
+        else:
+            self._last = self._pool.submit(self._digest.update, block)
 
     def hexdigest(self) -> str:
         """The digest of all blocks so far, 64 hex digits."""

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+@contextmanager
+def beside(job: Callable[[], T]) -> Iterator[Future[T]]:
+    """Do a job in a thread of its own beside what the block does; the block ends when both have ended.
+
+    Yields:
+        what becomes the job's result.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        yield pool.submit(job)
 
 
 class Stop:

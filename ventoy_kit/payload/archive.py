@@ -12,9 +12,20 @@ import io
 import tarfile
 from collections.abc import Mapping
 
+Files = Mapping[str, tuple[bytes, int]]
+"""Contents and permission bits by path."""
 
-def pack(files: Mapping[str, tuple[bytes, int]], *, compress: bool = True) -> bytes:
-    """Pack files (path -> content and permission bits) with nothing in it that depends on host, user or time."""
+
+def draft(files: Files) -> bytes:
+    """Everything that an archive of these files depends on: short work, for a digest."""
+    parts = []
+    for path, (data, mode) in sorted(files.items()):
+        parts += [f"{path} {mode:o} {len(data)}\n".encode(), data]
+    return b"".join(parts)
+
+
+def pack(files: Files) -> bytes:
+    """Pack files with nothing in it that depends on host, user or time."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for folder in sorted({"/".join(p.split("/")[:n]) for p in files for n in range(1, p.count("/") + 1)}):
@@ -25,4 +36,4 @@ def pack(files: Mapping[str, tuple[bytes, int]], *, compress: bool = True) -> by
             entry = tarfile.TarInfo(path)
             entry.size, entry.mode = len(data), mode
             archive.addfile(entry, io.BytesIO(data))
-    return bz2.compress(buffer.getvalue(), 9) if compress else buffer.getvalue()
+    return bz2.compress(buffer.getvalue(), 9)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from ventoy_kit.payload import fleet_items, machine_items, screen_items
@@ -87,17 +88,17 @@ def staged_checklists(plan: Plan, node: NodePlan, library: Library) -> tuple[str
     generation, since most changes of a fleet leave most of them as they were. Nothing in them was looked up on the
     machine.
     """
-    draft = _forms(plan, node, library, "0" * TAG)
+    title, fleet = f"Checklist for {node.name}", f"{plan.title} ({plan.fleet})"
+    toolbox = booklet_of(title, (sheet_of(plan, node, library),), library, (fleet,))
+    armed = booklet_of(title, (sheet_of(plan, node, library, armed=True),), library, (fleet,))
+    draft = _forms(toolbox, armed, "0" * TAG)
     tag = hashlib.sha256(b"".join(draft.values())).hexdigest()[:TAG]
-    return tag, _forms(plan, node, library, tag)
+    return tag, _forms(toolbox, armed, tag)
 
 
-def _forms(plan: Plan, node: NodePlan, library: Library, tag: str) -> Mapping[StickForm, bytes]:
-    foot = (f"{plan.title} ({plan.fleet})", f"checklist {tag}")
-    toolbox = booklet_of(f"Checklist for {node.name}", (sheet_of(plan, node, library),), library, foot)
-    armed = booklet_of(
-        f"Checklist for {node.name}", (sheet_of(plan, node, library, armed=True),), library, foot
-    )
+def _forms(toolbox: Booklet, armed: Booklet, tag: str) -> Mapping[StickForm, bytes]:
+    """Both, with the tag at the foot."""
+    toolbox, armed = (replace(b, foot=(*b.foot, f"checklist {tag}")) for b in (toolbox, armed))
     return {
         "txt": as_text(toolbox).encode(),
         "html": as_html(toolbox, "a4").encode(),

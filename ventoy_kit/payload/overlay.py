@@ -5,14 +5,18 @@ The layout is a contract with the scripts in boot_overlay/, which read it in the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ventoy_kit.payload.archive import pack
+from ventoy_kit.payload.runner import Runner
 from ventoy_kit.plan.model import ImagePlan, NodePlan
 
 LIVE_INJECTION = "live_injection_7ed136ec_7a61_4b54_adc3_ae494d5106ea"
 """Folder of Ventoy's LiveInjection interface (IMG/cpio/ventoy/ventoy_chain.sh, step 3)."""
+
+RUNNERS = "ventoy-kit/runners"
+"""Folder of what first-boot runners share, each part under the beginning of its digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +40,21 @@ class OverlayConf:
         return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
-def render_overlay(
+def overlay_files(
     conf: OverlayConf,
     nodes: tuple[NodePlan, ...],
     answers: Mapping[str, Mapping[str, bytes]],
+    runners: Mapping[str, Runner],
     boot: Mapping[str, str],
-    *,
-    compress: bool = True,
-) -> bytes:
-    """The archive.
+) -> dict[str, tuple[bytes, int]]:
+    """The files of the archive with their permission bits, by path.
 
     Args:
         conf: what it is for.
         nodes: the nodes that install from the image.
         answers: files of each node by node and file name, as the family rendered them.
+        runners: first-boot runners by node; a node without hooks may have none.
         boot: the scripts of boot_overlay/ by name.
-        compress: whether it is for the stick; without, it only says what is in it.
     """
     files: dict[str, tuple[bytes, int]] = {f"{LIVE_INJECTION}/hook.sh": (boot["hook.sh"].encode(), 0o755)}
     for name, text in boot.items():
@@ -62,8 +65,38 @@ def render_overlay(
     for node in nodes:
         base = f"ventoy-kit/nodes/{node.name}"
         for name, data in answers[node.name].items():
-            files[f"{base}/{name}"] = (data, 0o755 if name == "first-boot" else 0o600)
-    return pack(files, compress=compress)
+            files[f"{base}/{name}"] = (data, 0o600)
+        if node.name in runners:
+            files |= _runner_files(base, runners[node.name])
+    return files
+
+
+def _runner_files(base: str, runner: Runner) -> dict[str, tuple[bytes, int]]:
+    """A runner in its parts; the shared one has one path for all nodes. vk_put_runner puts them together again.
+
+    Beside the node's part stand the name of the other one and the digest of the whole, so that no part can be lost,
+    damaged or exchanged without being noticed.
+    """
+    name = hashlib.sha256(runner.shared).hexdigest()[:16]
+    rest = f"{name} {hashlib.sha256(runner.whole).hexdigest()}\n"
+    return {
+        f"{base}/first-boot": (runner.own, 0o600),
+        f"{base}/first-boot.rest": (rest.encode(), 0o600),
+        f"{RUNNERS}/{name}": (runner.shared, 0o644),
+    }
+
+
+def runner_in(files: Mapping[str, tuple[bytes, int]], node: str) -> bytes | None:
+    """The first-boot runner of a node from the files of an archive, put together; None if it has none.
+
+    Raises:
+        KeyError: a part is missing.
+    """
+    base = f"ventoy-kit/nodes/{node}/first-boot"
+    if base not in files:
+        return None
+    name, _ = files[f"{base}.rest"][0].decode().split()
+    return files[base][0] + files[f"{RUNNERS}/{name}"][0]
 
 
 CLEAR = "boot overlay with answers and secrets in clear of "

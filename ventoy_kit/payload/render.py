@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ventoy_kit.images.menu import derive_armed_menu, derive_toolbox_menu
 from ventoy_kit.payload import codes
 from ventoy_kit.payload.answers import debian, proxmox
+from ventoy_kit.payload.archive import draft, pack
 from ventoy_kit.payload.checklist import staged_checklists
 from ventoy_kit.payload.model import (
     ARMED_MENU,
@@ -21,8 +22,15 @@ from ventoy_kit.payload.model import (
     digest_of,
     document_path,
 )
-from ventoy_kit.payload.overlay import OverlayConf, overlay_origin, render_overlay
-from ventoy_kit.payload.runner import RunnerHook, RunnerNode, RunnerTexts, RunnerTooLargeError, render_runner
+from ventoy_kit.payload.overlay import OverlayConf, overlay_files, overlay_origin
+from ventoy_kit.payload.runner import (
+    Runner,
+    RunnerHook,
+    RunnerNode,
+    RunnerTexts,
+    RunnerTooLargeError,
+    render_runner,
+)
 from ventoy_kit.payload.ticket import AUTO, plain_ticket, ticket_line
 from ventoy_kit.payload.ventoy_json import image_folder, iso_path, toolbox_config
 from ventoy_kit.plan.inputs import Library
@@ -36,7 +44,10 @@ PATH_LIMIT = 240
 
 
 Answers = dict[str, tuple[Mapping[str, bytes], Report]]
-"""By node, what its answer consists of whatever the generation, and what was found while it was rendered."""
+"""By node, what its answer consists of whatever the generation, and what was found while it was rendered.
+
+Two threads may add to it: both would add the same.
+"""
 
 
 def render_payload(
@@ -54,10 +65,10 @@ def render_payload(
     """
     known = {} if known is None else known
     documents = _documents(plan, library)
-    draft, report = _render(plan, library, NO_GENERATION, known, documents)
-    if draft is None:
+    first, report = _render(plan, library, NO_GENERATION, known, documents)
+    if first is None:
         return None, report
-    generation = digest_of(draft.files, draft.isos, draft.config)[:TAG]
+    generation = digest_of(first.files, first.isos, first.config)[:TAG]
     return _render(plan, library, generation, known, documents)
 
 
@@ -146,7 +157,8 @@ class _Renderer:
             self.report.extend(found)
             if armed is not None:
                 out.append(PayloadFile(f"{folder}/{ARMED_MENU}", armed.text.encode(), f"{origin}, armed"))
-        answers = {node.name: self.node_files(node, image) for node in nodes}
+        answers = {node.name: self.answer_files(node, image) for node in nodes}
+        runners = {node.name: runner for node in nodes if (runner := self._runner(node, image)) is not None}
         tickets = {AUTO: self._ticket(None, image)} | {n.name: self._ticket(n, image) for n in nodes}
         out += [
             PayloadFile(f"{folder}/{name}", data, "ticket")
@@ -155,9 +167,9 @@ class _Renderer:
         ]
         if not self.report.has_errors:
             conf = OverlayConf(plan.fleet, self.generation, image)
-            # Compressing takes longer than all the rest, and a draft is only hashed.
-            final = self.generation != NO_GENERATION
-            archive = render_overlay(conf, nodes, answers, self.library.boot, compress=final)
+            # Compressing takes long, and a draft is only hashed.
+            packed = pack if self.generation != NO_GENERATION else draft
+            archive = packed(overlay_files(conf, nodes, answers, runners, self.library.boot))
             out.append(PayloadFile(f"{folder}/overlay.tar.bz2", archive, overlay_origin(nodes)))
         return out
 
@@ -172,17 +184,8 @@ class _Renderer:
         self.report.extend(found)
         return data
 
-    def node_files(self, node: NodePlan, image: ImagePlan) -> dict[str, bytes]:
-        """What the archive holds for one node; incomplete when the report has errors."""
-        files = self.answer_files(node, image)
-        # The Proxmox step insists on the file, so that a damaged archive shows; without hooks the installer ignores it.
-        if node.hooks or image.facts.family == "proxmox":
-            runner = self._runner(node)
-            files |= {} if runner is None else {"first-boot": runner}
-        return files
-
     def answer_files(self, node: NodePlan, image: ImagePlan) -> dict[str, bytes]:
-        """Those of them that answer the installer's questions."""
+        """What the archive holds for one node besides its runner; incomplete when the report has errors."""
         if node.name not in self.known:
             self.known[node.name] = _lasting_files(node, image, self.library)
         files, found = self.known[node.name]
@@ -190,7 +193,11 @@ class _Renderer:
         ticket = None if image.facts.family == "proxmox" else self._ticket(node, image)
         return dict(files) if ticket is None else {"preseed.cfg": ticket, **files}
 
-    def _runner(self, node: NodePlan) -> bytes | None:
+    def _runner(self, node: NodePlan, image: ImagePlan) -> Runner | None:
+        """The first-boot runner of a node that has one; None, too, when it is too large, which is reported."""
+        # The Proxmox step insists on one, so that a damaged archive shows; without hooks the installer ignores it.
+        if not (node.hooks or image.facts.family == "proxmox"):
+            return None
         own = self.library.runner
         texts = RunnerTexts(own["runner.sh"], own["library.sh"], own["unit.service"])
         runner = RunnerNode(

@@ -4,11 +4,15 @@ The script is a data section (shell assignments, functions and here-documents ma
 hooks/_runner/runner.sh, which does everything and whose last line starts it. It is plain text on purpose: a person
 can read on the stick what a node will run. Only what would be too long is packed, by gzip, which every Debian has
 (bzip2 and xz are no essential packages).
+
+What is a node's own comes first and is short; the rest is the same for all nodes with the same hooks, so that an
+archive holds it once. The own part alone starts nothing.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import hashlib
 import shlex
@@ -70,16 +74,26 @@ class RunnerHook:
         return hashlib.sha256(content).hexdigest()[:16]
 
 
-def render_runner(texts: RunnerTexts, node: RunnerNode, hooks: Sequence[RunnerHook]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A first-boot script in its two parts: the node's own, and the one that nodes with the same hooks share."""
+
+    own: bytes
+    shared: bytes
+
+    @property
+    def whole(self) -> bytes:
+        """The script, to be started as `first-boot install` (Debian) or with Proxmox's argument `fully-up`."""
+        return self.own + self.shared
+
+
+def render_runner(texts: RunnerTexts, node: RunnerNode, hooks: Sequence[RunnerHook]) -> Runner:
     """The first-boot script of one node.
 
     Args:
         texts: the files of hooks/_runner.
         node: whose script it is.
         hooks: its hooks in the order in which they run (see fleet.hooks.in_order), each name once.
-
-    Returns:
-        The script, to be started as `first-boot install` (Debian) or with Proxmox's argument `fully-up`.
 
     Raises:
         RunnerTooLargeError: it would be longer than LIMIT.
@@ -94,16 +108,15 @@ def render_runner(texts: RunnerTexts, node: RunnerNode, hooks: Sequence[RunnerHo
         f"VK_NODE={shlex.quote(node.name)}\nVK_FLEET={shlex.quote(node.fleet)}\nVK_TITLE={shlex.quote(node.title)}\n",
         f"VK_GENERATION={shlex.quote(node.generation)}\nVK_HOOKS={shlex.quote(' '.join(names))}\n",
         _facts(hooks),
-        "unit_text() {\n" + _here("", texts.unit) + "}\n",
-        _files(texts.library, hooks),
-        body,
+        _parameters(hooks),
     ]
-    script = "".join(parts).encode()
-    if len(script) > LIMIT:
-        script = _packed(script)
-    if len(script) > LIMIT:
-        raise RunnerTooLargeError(node.name, len(script))
-    return script
+    scripts = tuple((hook.spec.name, hook.spec.script) for hook in hooks)
+    runner = Runner("".join(parts).encode(), _shared(texts.unit, texts.library, body, scripts))
+    if len(runner.whole) > LIMIT:
+        runner = _packed(runner.whole)
+    if len(runner.whole) > LIMIT:
+        raise RunnerTooLargeError(node.name, len(runner.whole))
+    return runner
 
 
 def _facts(hooks: Sequence[RunnerHook]) -> str:
@@ -130,18 +143,25 @@ def _facts(hooks: Sequence[RunnerHook]) -> str:
     return "\n".join(lines)
 
 
-def _files(library: str, hooks: Sequence[RunnerHook]) -> str:
-    """The shell function that writes all files into the folder named by its argument."""
-    parts = ["put_files() {\n", _here(' >"$1/library.sh"', library)]
-    for hook in hooks:
-        folder = f"$1/hooks/{hook.spec.name}"
-        parts += [
-            f'mkdir -p "{folder}"\n',
-            _here(f' >"{folder}/parameters"', _assignments(hook)),
-            _here(f' >"{folder}/hook.sh"', hook.spec.script),
-            f'chmod 0700 "{folder}/hook.sh"\n',
-        ]
-    return "".join([*parts, "}\n"])
+def _parameters(hooks: Sequence[RunnerHook]) -> str:
+    """The shell function that writes the hooks' parameters into their folders below the one named by its argument."""
+    files = (_here(f' >"$1/hooks/{hook.spec.name}/parameters"', _assignments(hook)) for hook in hooks)
+    return "".join(["put_parameters() {\n:\n", *files, "}\n"])
+
+
+@functools.lru_cache(256)
+def _shared(unit: str, library: str, body: str, scripts: tuple[tuple[str, str], ...]) -> bytes:
+    """What depends on the names and scripts of the hooks alone: the unit, put_files, the text of runner.sh.
+
+    put_files writes all files into the folder named by its argument.
+    """
+    parts = ["unit_text() {\n", _here("", unit), "}\nput_files() {\n"]
+    parts.append(_here(' >"$1/library.sh"', library))
+    for name, script in scripts:
+        folder = f"$1/hooks/{name}"
+        parts += [f'mkdir -p "{folder}"\n', _here(f' >"{folder}/hook.sh"', script)]
+        parts.append(f'chmod 0700 "{folder}/hook.sh"\n')
+    return "".join([*parts, 'put_parameters "$1"\n}\n', body]).encode()
 
 
 def _assignments(hook: RunnerHook) -> str:
@@ -171,18 +191,22 @@ def _here(target: str, text: str) -> str:
     return f"sed 's/^|//'{target} <<'VK_END'\n{lines}VK_END\n"
 
 
-def _packed(script: bytes) -> bytes:
+def _packed(script: bytes) -> Runner:
     """A script that unpacks the real one into a folder that the next boot empties, and becomes it.
 
-    Cut off anywhere it does nothing: gzip checks length and sum, and nothing happens before the last lines.
+    Cut off anywhere it does nothing: gzip checks length and sum, and nothing happens before the last lines, which are
+    all that nodes share then.
     """
     text = base64.encodebytes(gzip.compress(script, mtime=0)).decode()
-    return (
+    own = (
         "#!/bin/sh\n# Made by ventoy-kit: the first-boot runner of a node, packed because it would be too long.\n"
         "set -eu\numask 077\nunpack() {\n"
         f"base64 -d <<'VK_END' | gzip -dc >\"$1\"\n{text}VK_END\n"
         "}\n"
+    )
+    start = (
         "folder=$(mktemp -d /run/ventoy-kit.XXXXXX)\n"
         'unpack "$folder/first-boot"\n'
         'exec /bin/sh "$folder/first-boot" "$@"\n'
-    ).encode()
+    )
+    return Runner(own.encode(), start.encode())

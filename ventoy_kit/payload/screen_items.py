@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.payload.ticket import AUTO
@@ -143,8 +144,14 @@ def way_out(*, armed: bool) -> Section:
 
 def refusals(library: Library) -> Section:
     """What each code that the boot overlay can show means, and what to do."""
+    return _refusals(library.boot.get("codes.tsv", ""))
+
+
+@lru_cache(4)
+def _refusals(codes: str) -> Section:
+    """Remembered, since every sheet of a fleet ends with it."""
     items = []
-    for line in library.boot.get("codes.tsv", "").splitlines():
+    for line in codes.splitlines():
         parts = line.split("\t")
         if len(parts) == 3 and parts[0].startswith("VK-"):
             items.append(Item(f"{parts[0]}: {parts[1]} {parts[2]}", Mark.FACT))

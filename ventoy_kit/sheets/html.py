@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import lru_cache
 
 from ventoy_kit.sheets.model import Booklet, Item, Mark, Section, Sheet
 from ventoy_kit.sheets.page import FONTS, Paper, document, escape, page_style
@@ -61,7 +62,7 @@ def as_html(booklet: Booklet, paper: Paper) -> str:
     if booklet.appendix:
         parts.append('<div class="appendix">\n')
         for number, section in enumerate(booklet.appendix):
-            parts += _section(section, f"appendix-{number}")
+            parts.append(_section(section, f"appendix-{number}"))
         parts.append("</div>\n")
     body = f"<main>\n{''.join(parts)}</main>\n"
     return document(booklet.title, STYLE + "".join(styles), body)
@@ -80,7 +81,7 @@ def _sheet(sheet: Sheet, page: str, foot: Iterable[str]) -> str:
     if sheet.is_judged:
         lines.append(f'<p class="legend">{_legend()}</p>\n')
     for number, section in enumerate(sheet.sections):
-        lines += _section(section, f"{page}-{number}")
+        lines.append(_section(section, f"{page}-{number}"))
     lines.append(f"<footer>{escape(' - '.join((sheet.name, *foot)))}</footer>\n</article>\n")
     return "".join(lines)
 
@@ -91,16 +92,17 @@ def _legend() -> str:
     return f"In the boxes: {signs}. Empty boxes are for you to tick."
 
 
-def _section(section: Section, ident: str) -> Iterator[str]:
+@lru_cache(256)
+def _section(section: Section, ident: str) -> str:
+    """Remembered, since the appendix is the same for every node."""
     frame = ' class="danger"' if section.danger else ""
-    yield f'<section{frame} aria-labelledby="{ident}">\n<h2 id="{ident}">{rich(section.title)}</h2>\n'
-    if section.remark:
-        yield f"<p>{rich(section.remark)}</p>\n"
+    remark = f"<p>{rich(section.remark)}</p>\n" if section.remark else ""
     tag = "ol" if section.steps else "ul"
-    yield f"<{tag}>\n"
-    for number, item in section.numbered():
-        yield _item(item, number)
-    yield f"</{tag}>\n</section>\n"
+    items = "".join(_item(item, number) for number, item in section.numbered())
+    return (
+        f'<section{frame} aria-labelledby="{ident}">\n<h2 id="{ident}">{rich(section.title)}</h2>\n'
+        f"{remark}<{tag}>\n{items}</{tag}>\n</section>\n"
+    )
 
 
 def _item(item: Item, number: str) -> str:

@@ -38,7 +38,13 @@ def as_text(booklet: Booklet) -> str:
     return PAGE_BREAK.join(pages)
 
 
-def _section(section: Section) -> Iterator[str]:
+@lru_cache(256)
+def _section(section: Section) -> tuple[str, ...]:
+    """Remembered, since most of what the sheets of a fleet say is the same for every node."""
+    return tuple(_lines(section))
+
+
+def _lines(section: Section) -> Iterator[str]:
     yield section.title
     yield "-" * len(section.title)
     if section.remark:
@@ -52,7 +58,7 @@ def _section(section: Section) -> Iterator[str]:
 
 @lru_cache(4096)
 def _wrap(text: str, first: str, rest: str) -> tuple[str, ...]:
-    """Remembered, since most of what the sheets of a fleet say is the same for every node."""
+    """Remembered, as sections are."""
     return tuple(
         textwrap.wrap(
             text,
