@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ventoy_kit.answers import codes
+from ventoy_kit.answers.preseed_check import is_preseed
 from ventoy_kit.answers.proxmox_check import check_answer
 from ventoy_kit.answers.proxmox_schema import (
     NEWEST,
@@ -42,12 +43,18 @@ def validate(file: Path, release: str | None, host: Host) -> Outcome:
     data = _read(file, host, report)
     if data is None or report.has_errors:
         return Outcome("answer validate", report)
-    kind, found = validate_text(data, str(file), chosen or NEWEST)
+    judged, found = validate_text(data, str(file), chosen or NEWEST)
     report.extend(found)
     count = {s.value: sum(f.severity is s for f in report) for s in Severity}
-    result = {"file": str(file), "kind": kind, "release": release_text(chosen or NEWEST), "count": count}
-    line = f"{file} is {kind}; judged as the installer of release {result['release']} does"
-    return Outcome("answer validate", report, result, [Lines((line,))] if kind else [])
+    result = {
+        "file": str(file),
+        "kind": judged.kind if judged else "",
+        "release": release_text(chosen or NEWEST),
+        "disks": list(judged.wipes) if judged else [],
+        "count": count,
+    }
+    lines = (f"{file} is {judged.kind}; judged as {judged.installer}", *judged.wipes) if judged else ()
+    return Outcome("answer validate", report, result, [Lines(lines)] if judged else [])
 
 
 def render(file: Path, node: str, host: Host) -> Outcome:
@@ -72,7 +79,7 @@ def simulate_target(
     chosen, report = _release(release)
     if report.has_errors:
         return Outcome("answer simulate", report)
-    if exists(Path(target)) and (target.endswith(".toml") or "/" in target):
+    if exists(Path(target)) and (target.endswith((".toml", ".cfg")) or "/" in target):
         return _simulate_file(Path(target), hardware, chosen or NEWEST, host, stick=stick)
     workspace, plan, report = _plan(fleet, target, host)
     if plan is None:
@@ -105,6 +112,12 @@ def _simulate_file(
         )
     if data is None or hardware is None:
         return Outcome("answer simulate", _as_errors(report))
+    if is_preseed(data.decode("utf-8", "replace")):
+        message = f"{file} is a preseed of the Debian installer, which chooses its disks by commands"
+        remedy = f"Run `ventoy-kit answer validate {file}`: it says what the file does to disks."
+        return Outcome(
+            "answer simulate", Report([codes.NO_ANSWER.finding(message, remedy, place=Place(str(file)))])
+        )
     document, found = read_toml(data, str(file))
     facts, more = read_facts(hardware, host)
     report = _as_errors(Report([*found, *more]))
