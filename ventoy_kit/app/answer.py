@@ -216,7 +216,16 @@ def _node_data(result: NodeResult) -> Mapping[str, Any]:
         out |= _data(result.installer, result.inventory, result.stick)
     else:
         serials = {d.name: d.serial for d in result.inventory.disks}
-        out |= {"wiped": [{"name": name, "serial": serials.get(name)} for name in resolved.disks]}
+        names = [v.name for v in result.interfaces if v.taken]
+        declared = _declared(result)
+        verdicts = tuple(Verdict(n, why, n in resolved.disks) for n, why in declared.items())
+        out |= {
+            "stick": result.stick or None,
+            "wiped": [{"name": name, "serial": serials.get(name)} for name in resolved.disks],
+            "disks": _verdicts(verdicts),
+            "nic": names[0] if names else None,
+            "nics": _verdicts(result.interfaces),
+        }
     return out
 
 
@@ -279,14 +288,22 @@ def _node_blocks(result: NodeResult) -> list[Block]:
     notes = [Lines(tuple(resolved.detail.splitlines()))] if resolved.detail else []
     if result.installer is not None:
         return [head, *notes, *_blocks(result.installer, result.inventory, result.stick, _declared(result))]
+    why = _declared(result)
+    order = {name: f"WIPED ({number})" for number, name in enumerate(resolved.disks, start=1)}
     rows = tuple(
         (
-            "WIPED" if d.name in resolved.disks else "stays",
+            order.get(d.name, "stays"),
             d.name + (" (stick)" if d.name == result.stick else ""),
             d.model,
             format_size(d.size),
             d.serial or "no serial",
+            why[d.name],
         )
         for d in result.inventory.disks
     )
-    return [head, *notes, Table(("", "disk", "model", "size", "serial"), rows)]
+    macs = {n.name: n.mac for n in result.inventory.nics}
+    nics = tuple(
+        ("management" if v.taken else "", v.name, macs.get(v.name, ""), v.why) for v in result.interfaces
+    )
+    shown: list[Block] = [head, *notes, Table(("", "disk", "model", "size", "serial", "why"), rows)]
+    return [*shown, Table(("", "interface", "address", "why"), nics)] if nics else shown
