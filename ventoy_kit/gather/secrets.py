@@ -14,6 +14,7 @@ from ventoy_kit.fleet.rules import password_secrets
 from ventoy_kit.fleet.schema import Fleet, Secret
 from ventoy_kit.fleet.secret_places import may_be_shown
 from ventoy_kit.gather import codes
+from ventoy_kit.gather.guessable import why_guessable
 from ventoy_kit.ports import Environment, Files, Process
 from ventoy_kit.report import Finding, Report
 from ventoy_kit.report import Path as DocPath
@@ -54,7 +55,7 @@ def gather_hashes(
             gives the same bytes.
 
     Returns:
-        crypt(3) strings by secret name, and findings VK-X01 to VK-X04. No finding holds any part of a secret.
+        crypt(3) strings by secret name, and findings VK-X01 to VK-X05. No finding holds any part of a secret.
     """
     report = Report()
     hashes: dict[str, str] = {}
@@ -69,6 +70,7 @@ def gather_hashes(
                 report.add(finding)
             if made is not None:
                 hashes[name] = made
+                report.extend(_guessable(fleet, value, name))
     return hashes, report
 
 
@@ -138,6 +140,18 @@ def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None
             path=(*path, "command"),
         )
     return _one_line(out), None
+
+
+def _guessable(fleet: Fleet, value: str, name: str) -> Iterator[Finding]:
+    """A warning of a password that is tried first; a ready hash tells nothing."""
+    words = (fleet.fleet, *fleet.nodes, *fleet.users, *fleet.secrets, *fleet.defaults.domain.split("."))
+    why = None if value.startswith("$") else why_guessable(value, words)
+    if why is not None:
+        yield codes.SECRET_GUESSABLE.finding(
+            f"the password is tried first: {why}",
+            "Choose several words that do not belong together, or let a password store make one.",
+            path=("secrets", name),
+        )
 
 
 def _shown(key: str, *words: str) -> str:
