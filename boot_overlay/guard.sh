@@ -125,24 +125,67 @@ vk_entry_of() (
     done
 )
 
-# vk_entry_starts NUMBER KIND: is the entry active, neither hidden nor one of the firmware's own programs, and, if KIND
-# is `disk`, one on a disk that is not on USB? UEFI 2.10, 3.1.3 and 10.3: a hard drive's node begins with the bytes
-# 04 01 2A 00, a USB node with 03 05 06 00. Zero bytes are dropped, as a shell cannot look for them.
+# vk_hex FILE: its bytes, each as a blank and two hexadecimal digits. The Debian installer has no hexdump, Ventoy has.
+vk_hex() {
+    hexdump -v -e '1/1 " %02x"' "$1" || /ventoy/busybox/busybox hexdump -v -e '1/1 " %02x"' "$1"
+} 2>>"${VK}/log"
+
+# vk_entry_starts NUMBER: is the entry active, neither hidden nor one of the firmware's own programs? UEFI 2.10, 3.1.3.
 vk_entry_starts() (
     vk_variable_read "Boot$1-${VK_GLOBAL}" "${VK_RUN}/option" || exit 1
     dd if="${VK_RUN}/option" of="${VK_RUN}/attributes" bs=2 skip=2 count=1 2>/dev/null
-    if ! { printf '\001\000' | cmp -s - "${VK_RUN}/attributes" || printf '\003\000' | cmp -s - "${VK_RUN}/attributes"; }; then
-        exit 1
-    fi
-    [ "$2" = disk ] || exit 0
-    drive=$(printf '\004\001*')
-    usb=$(printf '\003\005\006')
-    tr -d '\000' <"${VK_RUN}/option" >"${VK_RUN}/nodes"
-    grep -qF -e "${drive}" "${VK_RUN}/nodes" && ! grep -qF -e "${usb}" "${VK_RUN}/nodes"
+    printf '\001\000' | cmp -s - "${VK_RUN}/attributes" || printf '\003\000' | cmp -s - "${VK_RUN}/attributes"
 )
 
-# vk_choose_entry: VK_ENTRY becomes the first entry of BootOrder that is not the one which the stick was started by;
-# one on a disk goes before the others (network, CD), its bytes are in VK_RUN/entry.
+# vk_entry_is_own KIND: does the entry in VK_RUN/option start a system disk of the node? UEFI 2.10, 10.3: a hard drive's
+# node begins with 04 01 2A 00; behind number, start and size of the partition stand its GUID and 02 02.
+#   named  the entry names a partition that stands in the partition table of a system disk
+#   whole  it names a disk and no partition, as firmwares do that look for disks by themselves: SCSI, SATA or NVMe
+vk_entry_is_own() (
+    path=$(vk_hex "${VK_RUN}/option")
+    case "$1:${path}" in
+        named:*' 04 01 2a 00'*)
+            part=$(printf '%s' "${path#*' 04 01 2a 00'}" | cut -c 61-114)
+            guid=${part%' 02 02'}
+            # Not one of another form (a disk without GUIDs), and not the zeros of a table's empty lines.
+            case "${guid}" in "${part}") exit 1 ;; *[!' 0']*) ;; *) exit 1 ;; esac
+            vk_hex "${VK_RUN}/tables" | grep -qF -e "${guid}"
+            ;;
+        whole:*' 04 01 2a 00'* | whole:*' 03 05 06 00'*) exit 1 ;;
+        whole:*' 03 02 08 00'* | whole:*' 03 12 0a 00'* | whole:*' 03 17 10 00'*) ;;
+        *) exit 1 ;;
+    esac
+)
+
+# vk_read_table DEVICE BLOCK: the partition table of a disk with blocks of so many bytes (UEFI 2.10, 5.3).
+vk_read_table() {
+    dd if="/dev/$1" bs="$2" count=34 2>>"${VK}/log"
+}
+
+# vk_own_tables: the partition tables of the node's system disks into VK_RUN/tables. VK_KINDS becomes what an entry may
+# be: one that names no partition counts only where nothing but these disks and the stick can be meant.
+vk_own_tables() {
+    VK_KINDS='named whole'
+    vk_scan_disks
+    vk_match_disks "${VK_NODE}" || return 1
+    vk_find_stick || VK_KINDS=named
+    vk_own=' '
+    while IFS="${VK_TAB}" read -r vk_use vk_name vk_device vk_rest; do
+        [ "${vk_use}" = system ] || continue
+        vk_own="${vk_own}${vk_device} "
+        vk_read_attribute "/sys/block/${vk_device}/queue/logical_block_size"
+        vk_read_table "${vk_device}" "${VK_REPLY:-512}"
+    done <"${VK_RUN}/matches" >"${VK_RUN}/tables"
+    while IFS="${VK_TAB}" read -r vk_device vk_rest; do
+        case "${vk_own}${VK_STICK}" in *" ${vk_device} "*) ;; *) VK_KINDS=named ;; esac
+    done <"${VK_RUN}/devices"
+    for vk_device in /sys/block/sr*; do
+        [ ! -e "${vk_device}" ] || VK_KINDS=named
+    done
+}
+
+# vk_choose_entry: VK_ENTRY becomes the first entry of BootOrder that starts a system disk of this node and is not the
+# one which the stick was started by; its bytes are in VK_RUN/entry. What may be somebody else's is never chosen.
 vk_choose_entry() {
     VK_ENTRY=''
     if ! { vk_variable_read "BootCurrent-${VK_GLOBAL}" "${VK_RUN}/variable" &&
@@ -151,19 +194,21 @@ vk_choose_entry() {
         vk_fail VK-B66 'BootCurrent or BootOrder cannot be read.'
         return 1
     fi
+    vk_own_tables || return 1
     vk_size=$(wc -c <"${VK_RUN}/order")
-    for vk_kind in disk any; do
+    for vk_kind in ${VK_KINDS}; do
         vk_at=2
         while [ "$((vk_at * 2))" -lt "${vk_size}" ]; do
             dd if="${VK_RUN}/order" of="${VK_RUN}/entry" bs=2 skip="${vk_at}" count=1 2>/dev/null
             vk_at=$((vk_at + 1))
             if cmp -s "${VK_RUN}/entry" "${VK_RUN}/current"; then continue; fi
             VK_ENTRY=$(vk_entry_of "${VK_RUN}/entry")
-            if [ -n "${VK_ENTRY}" ] && vk_entry_starts "${VK_ENTRY}" "${vk_kind}"; then return 0; fi
+            [ -n "${VK_ENTRY}" ] || continue
+            if vk_entry_starts "${VK_ENTRY}" && vk_entry_is_own "${vk_kind}"; then return 0; fi
         done
     done
     VK_ENTRY=''
-    vk_fail VK-B66 'No other boot entry is active.'
+    vk_fail VK-B66 'No other active boot entry is one of a system disk of this node.'
 }
 
 # vk_boot_next: the firmware's next start is the chosen entry, once.

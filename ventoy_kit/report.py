@@ -121,21 +121,24 @@ class Report:
             if found.place is None and found.path is not None:
                 finding = replace(found, place=locate(found.path, found.on_key))
             placed.setdefault((finding.rule.code, finding.message, finding.place), finding)
-        hidden = {(f.place.file, f.place.line) for f in placed.values() if f.hidden and f.place is not None}
-        shown = [_without(f, hidden) for f in placed.values()]
+        hidden: dict[str, set[int | None]] = {}
+        for finding in placed.values():
+            if finding.hidden and finding.place is not None:
+                hidden.setdefault(finding.place.file, set()).add(finding.place.line)
+        shown = [
+            f if f.place is None else replace(f, place=without(f.place, hidden.get(f.place.file, ())))
+            for f in placed.values()
+        ]
         return Report(sorted(shown, key=_position))
 
 
-def _without(finding: Finding, hidden: Collection[tuple[str, int | None]]) -> Finding:
-    """The finding without those lines of its excerpt; without its own line it has no excerpt."""
-    place = finding.place
-    if place is None or not any((place.file, n) in hidden for n, _ in place.excerpt):
-        return finding
-    kept = tuple((n, text) for n, text in place.excerpt if (place.file, n) not in hidden)
+def without(place: Place, lines: Collection[int | None]) -> Place:
+    """The place without those lines of its excerpt; without its own line it has none."""
+    if not any(number in lines for number, _ in place.excerpt):
+        return place
+    kept = tuple((n, text) for n, text in place.excerpt if n not in lines)
     own = place.line in [n for n, _ in kept]
-    return replace(
-        finding, place=replace(place, excerpt=kept if own else (), caret=place.caret if own else None)
-    )
+    return replace(place, excerpt=kept if own else (), caret=place.caret if own else None)
 
 
 def _position(finding: Finding) -> tuple[int, str, int, int]:

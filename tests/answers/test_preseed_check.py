@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ventoy_kit.answers.preseed_check import check_preseed, is_preseed
+from ventoy_kit.answers.preseed_check import check_preseed, is_preseed, preseed_summary
 
 WHOLE = """\
 #_preseed_V1
@@ -87,13 +87,85 @@ def test_root_locked_by_an_exclamation_mark_is_asked_for():
     assert found(text + "d-i passwd/root-login boolean false\n") == []
 
 
-def test_no_password_is_shown():
-    text = (
-        WHOLE
-        + "d-i passwd/user-password password hunter2\nd-i passwd/root-password-crypted password s3cret\n"
-    )
-    assert "hunter2" not in repr(list(check_preseed(text.encode(), "p.cfg")))
-    assert "s3cret" not in repr(list(check_preseed(text.encode(), "p.cfg")))
+@pytest.mark.parametrize(
+    "line",
+    [
+        "d-i passwd/user-password password hunter2",
+        "d-i passwd/root-password-crypted password hunter2",
+        "d-i passwd/root-password hunter2",
+        "d-i passwd/root-password hunter2 hunter2",
+        "d-i passwd/root-password boolean hunter2",
+        "d-i passwd/root-password select hunter2",
+        "d-i passwd/root-password strng hunter2",
+        "d-i passwd/root-password password \\\n  hunter2\\ ",
+        "d-i passwd/root-password password \\\n  hunter2\\n",
+        "d-i netcfg/wireless_wpa string hunter2\\n",
+        "d-i partman-crypto/passphrase password hunter2\\n",
+        "d-i mirror/http/proxy string http://me:hunter2@proxy.example/\\n",
+        "d-i preseed/late_command string echo root:hunter2 | chpasswd; x",
+        "d-i preseed/late_command string a; \\\n  echo root:hunter2 | chpasswd\\n",
+    ],
+)
+def test_no_password_is_shown(line):
+    report = list(check_preseed((WHOLE + line + "\n").encode(), "p.cfg"))
+    assert report
+    assert "hunter2" not in repr(report)
+
+
+def test_what_is_wrong_is_shown_in_the_row_where_it_stands():
+    text = WHOLE + "d-i preseed/late_command string a; \\\n  printf 'x\\n'; \\\n  true\n"
+    (place,) = [f.place for f in check_preseed(text.encode(), "p.cfg") if f.rule.code == "VK-E42"]
+    assert place is not None
+    assert (place.line, place.column) == (WHOLE_LINES + 2, 12)
+    assert place.excerpt == ((WHOLE_LINES + 2, "  printf 'x\\n'; \\"),)
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ("d-i partman/early_command string test -e /x || exit 1", "VK-E62"),
+        ("d-i preseed/early_command string test -e /x || exit 1; true", "VK-E62"),
+        ("d-i netcfg/get_ipaddress string 10.0.0.2", "VK-E63"),
+        ("d-i partman-auto/method string regular\nd-i partman-auto/disk string /dev/sda /dev/sdb", "VK-E64"),
+        ("d-i grub-installer/bootdev string default", "VK-E65"),
+        ("d-i partman-auto/disk string /dev/sda\nd-i grub-installer/bootdev string /dev/sdb", "VK-E65"),
+        (
+            "d-i partman-auto/disk string /dev/nvme0n1\nd-i grub-installer/bootdev string /dev/nvme1n1",
+            "VK-E65",
+        ),
+    ],
+)
+def test_traps_of_several_lines(lines, code):
+    assert code in [found_code for found_code, *_ in found(WHOLE + lines + "\n")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "d-i preseed/late_command string exit 1",
+        "d-i netcfg/get_ipaddress string 10.0.0.2\nd-i preseed/run string kill-all-dhcp; netcfg",
+        "d-i partman-auto/method string raid\nd-i partman-auto/disk string /dev/sda /dev/sdb",
+        "d-i partman-auto/disk string /dev/sda\nd-i grub-installer/bootdev string /dev/sda",
+        "d-i partman-auto/disk string /dev/nvme0n1\nd-i grub-installer/bootdev string /dev/nvme0n1p1",
+        "d-i grub-installer/bootdev string /dev/sda",
+    ],
+)
+def test_what_is_no_trap(lines):
+    assert not {"VK-E62", "VK-E63", "VK-E64", "VK-E65"} & {c for c, *_ in found(WHOLE + lines + "\n")}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("", "asks how to partition"),
+        ("d-i partman-auto/method string lvm", "if it sees exactly one"),
+        ("d-i partman-auto/disk string /dev/sda", "Wipes /dev/sda, "),
+        ("d-i partman/early_command string x", "partman/early_command chooses"),
+        ("d-i partman-auto/disk string /dev/sda\nd-i partman/confirm boolean true", "It asks before"),
+    ],
+)
+def test_what_it_wipes(lines, words):
+    assert any(words in sentence for sentence in preseed_summary((lines + "\n").encode()))
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,24 @@ def test_a_dry_run_lists_what_dies(staged, cli):
     assert tree(staged) == before
 
 
+def test_the_checklist_names_the_pools_that_die(staged, cli):
+    flags = ("--destroy-pool", "tank", "--lose", "shop")
+    ran = cli.json("reimage", "node1", staged, "--yes", "node1", *flags)
+    before, sheet = ran.result["checklist"].split("Checklist for node1", 1)
+    assert before.startswith("Pools that this arming lets DIE: tank\n")
+    assert "two serial D2" in before
+    assert "--destroy-pool" in sheet  # the sheet of every installation says that it cannot know
+    sections = cli.json("checklist", "node1", "--armed").result["sheets"]["node1"]["sections"]
+    disks = {s["title"]: [i["text"] for i in s["items"]] for s in sections}
+    dying = disks["Pools that this arming lets DIE: tank"]
+    assert [text.split(",")[0] for text in dying] == ["one", "two"]
+    assert [text.split(",")[0] for text in disks["Disks that stay"]] == ["cold", "old"]
+    cli("reimage", "node1", staged, "--yes", "node1")
+    assert "lets DIE" not in cli("checklist", "node1", "--armed").out
+    assert "--destroy-pool" not in cli("checklist", "node1").out
+    assert "lets DIE" not in cli.json("reimage", "node1", staged, "--dry-run").result["checklist"]
+
+
 @pytest.mark.parametrize(
     ("flags", "rule", "words"),
     [

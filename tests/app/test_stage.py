@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.workspaces import ISO, command, contents, environment, separate, tree
+from tests.app.workspaces import ISO, as_nobody, command, contents, environment, separate, tree
 from ventoy_kit.edge import targets
 from ventoy_kit.edge.disk_image import create_image, new_ids
 from ventoy_kit.edge.mounts import mounted_image
@@ -229,6 +229,16 @@ class TestWhatTheBuildMustBe:
         for args in (["stage", stick, "--yes"], ["status", stick]):
             ran = cli.json(*args)
             assert (ran.code, ran.rules) == (1, ["VK-Z07"])
+
+    @pytest.mark.needs_root
+    def test_a_build_that_only_its_builder_may_read(self, built):
+        (built / "build").chmod(0o700)
+        (built / "stick/ventoy").mkdir(parents=True)
+        ran, _ = as_nobody(built, ["stage", "stick", "--yes"])
+        (found,) = [f for f in ran.envelope["findings"] if f["rule"] == "VK-Z07"]
+        assert ran.code == 1
+        assert "cannot be seen: Permission denied" in found["message"]
+        assert "as the user who built" in found["remedy"]
 
     @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"format": 99}', b'{"format": 1}', b"[" * 100_000])
     def test_a_build_that_cannot_be_read(self, built, stick, cli, data):

@@ -46,6 +46,19 @@ mount -o bind /mnt /mnt/.installer-mp/cdrom
 echo "START at $(date -u +%Y%m%dT%H%M%SZ)"
 sh /ventoy-kit/proxmox.sh ttyS0
 echo "HANDED OVER: $(grep disk-list /mnt/.installer-mp/cdrom/answer.toml)"
+if [ -e /boot-entry ]; then  # as an installer does it
+    for name in Boot0099 BootOrder; do
+        variable="/sys/firmware/efi/efivars/$name-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+        if [ -e "$variable" ]; then
+            chattr -i "$variable" || /ventoy/busybox/busybox chattr -i "$variable"
+            cat "$variable" >/boot-order
+            printf '\\231\\000' >>/boot-order
+        else
+            cp /boot-entry /boot-order
+        fi
+        dd if=/boot-order of="$variable" bs=4096 conv=notrunc
+    done
+fi
 echo "GUARD: $(dd if=$(echo /sys/firmware/efi/efivars/VentoyKitArming-*) bs=4 skip=1 2>/dev/null)"
 cat /ventoy-kit/log
 reboot -f
@@ -59,11 +72,33 @@ class Machine:
 
     path: Path
     kernel: Path
+    disks: tuple[str, ...] = ("stick", "system")
 
     def __post_init__(self):
         self.path.mkdir()
         shutil.copy(FIRMWARE / "OVMF_VARS_4M.fd", self.path / "vars.fd")
-        self._disk("system", self._grub("system", SYSTEM_MENU), {})
+        for name in self.disks[1:]:
+            self._disk(name, self._grub(name, SYSTEM_MENU.replace("SYSTEM", name.upper())), {})
+
+    def partitioned(self, name: str) -> bytes:
+        """Put a disk's files into a partition; its boot entry, as an installer makes it in efivarfs."""
+        image, moved = self.path / f"{name}.img", self.path / f"{name}.part"
+        image.rename(moved)
+        with image.open("wb") as file:
+            file.truncate((64 << 20) + (4 << 20))
+        table = "label: gpt\nfirst-lba: 34\nstart=2048, size=131072, type=U\n"
+        subprocess.run(["sfdisk", "-q", image], input=table.encode(), check=True)
+        with image.open("r+b") as file:
+            file.seek(2048 * 512)
+            file.write(moved.read_bytes())
+            file.seek(2 * 512 + 16)
+            guid = file.read(16)
+        program = "\\EFI\\BOOT\\BOOTX64.EFI\0".encode("utf-16-le")
+        place = (1).to_bytes(4, "little") + (2048).to_bytes(8, "little") + (131072).to_bytes(8, "little")
+        path = bytes.fromhex("04012a00") + place + guid + b"\2\2"
+        path += b"\4\4" + (4 + len(program)).to_bytes(2, "little") + program + bytes.fromhex("7fff0400")
+        title = "Installed\0".encode("utf-16-le")
+        return b"\7\0\0\0\1\0\0\0" + len(path).to_bytes(2, "little") + title + path
 
     def _grub(self, name: str, menu: str) -> Path:
         config, program = self.path / f"{name}.cfg", self.path / f"{name}.efi"
@@ -157,7 +192,7 @@ class Machine:
         else:
             command += ["-kernel", str(self.vmlinuz), "-initrd", f"{self.path}/initrd"]
             command += ["-append", "console=ttyS0 quiet panic=-1 proxmox-start-auto-installer"]
-        for index, name in enumerate(("stick", "system")):
+        for index, name in enumerate(self.disks):
             command += ["-drive", f"if=none,id={name},format=raw,file={self.path}/{name}.img"]
             order = f",bootindex={index}" if uefi else ""
             command += ["-device", f"nvme,drive={name},serial={name.upper()}{order}"]

@@ -27,8 +27,23 @@ GB = 10**9
 GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 """GUID of the variables that UEFI itself defines (UEFI 2.10, section 3.3)."""
 EFI = "sys/firmware/efi/efivars"
-ON_DISK = bytes.fromhex("04012a00") + bytes(38)
+
+
+def on_partition(guid: bytes, form: bytes = b"\2\2") -> bytes:
+    """The hard drive's node of a boot entry (UEFI 2.10, 10.3.5.1): number, start, size, GUID, GPT, a GUID."""
+    return bytes.fromhex("04012a00") + bytes([1, 0, 0, 0]) + bytes(16) + guid + form
+
+
+PARTITION = bytes(range(0x10, 0x20))
+"""GUID of a partition of the system disk, whose table holds nothing else."""
+ON_DISK = on_partition(PARTITION)
 ON_USB = bytes.fromhex("030506000100")
+WHOLE_DISK = {
+    "SATA": bytes.fromhex("03120a000000ffff0000"),
+    "NVMe": bytes.fromhex("0317100001000000") + bytes(8),
+    "SCSI": bytes.fromhex("0302080000000000"),
+}
+"""Nodes of entries that name no partition."""
 
 PROXMOX_INIT = """\
 #!/bin/sh
@@ -81,6 +96,7 @@ FOLDER_FOR_EFIVARFS = """
 # For the tests: a folder stands for efivarfs, and a stop is written down instead of lasting for ever.
 vk_efivarfs_is_mounted() { [ -d "${VK_VARIABLES}" ]; }
 vk_variable_lock() { echo "$1" >>/locks; }
+vk_read_table() { cat "/tables/$1"; }
 sleep() {
     if [ "$1" = 300 ]; then vk_power stop; fi
     busybox sleep "$1"
@@ -276,6 +292,7 @@ class Scratch:
         self.ticket(arming=arming)
         self.write("clock", f"{clock}\n")
         self.append("ventoy-kit/guard.sh", FOLDER_FOR_EFIVARFS)
+        self.write("tables/nvme0n1", bytes(512) + b"EFI PART" + bytes(1032) + PARTITION + bytes(256))
         if uefi:
             self.entry("0000", b"\x09\x01\0\0")
             self.entry("0001", path=ON_USB + ON_DISK)

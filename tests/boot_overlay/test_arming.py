@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from tests.boot_overlay.proxmox_step import HANDED_OVER, Result, boot
-from tests.boot_overlay.scratch import DISKS, EFI, GLOBAL, ON_DISK, ON_USB, UUID, Scratch
+from tests.boot_overlay.scratch import (
+    DISKS,
+    EFI,
+    GLOBAL,
+    ON_DISK,
+    ON_USB,
+    PARTITION,
+    UUID,
+    WHOLE_DISK,
+    Scratch,
+    on_partition,
+)
 
 pytestmark = [
     pytest.mark.needs_root,
@@ -307,18 +318,58 @@ class TestBootNext:
         spent.boot_order("00AF", "0001", "0005")
         assert self.chosen(spent) == "00AF"
 
-    def test_a_disk_goes_before_the_network(self, spent: Scratch):
+    def test_a_partition_of_the_system_disk_goes_before_everything_else(self, spent: Scratch):
         spent.boot_order("0002", "0001", "0005")
         assert self.chosen(spent) == "0005"
 
-    def test_another_usb_entry_is_no_disk(self, spent: Scratch):
-        spent.entry("0003", path=ON_USB + ON_DISK)
+    @pytest.mark.parametrize(
+        "path",
+        [
+            on_partition(bytes(range(0x20, 0x30))),
+            on_partition(bytes(16)),
+            on_partition(PARTITION, b"\2\1"),
+            on_partition(PARTITION)[:-1],
+            b"",
+            *WHOLE_DISK.values(),
+        ],
+    )
+    def test_what_may_be_another_disks_is_never_chosen(self, spent: Scratch, path: bytes):
+        spent.entry("0005", path=path)
+        assert self.chosen(spent) is None
+
+    def test_another_disks_entry_is_passed_over(self, spent: Scratch):
+        spent.entry("0003", path=on_partition(bytes(range(0x20, 0x30))))
         spent.boot_order("0001", "0003", "0005")
         assert self.chosen(spent) == "0005"
 
-    def test_whatever_is_active_if_no_disk_is(self, spent: Scratch):
-        spent.boot_order("0001", "0000", "0002")
-        assert self.chosen(spent) == "0002"
+    @pytest.mark.parametrize("kind", WHOLE_DISK)
+    def test_a_whole_disk_counts_where_there_is_no_other(self, spent: Scratch, kind: str):
+        spent.shell("rm -r /sys/block/sda /sys/block/sdb")
+        spent.entry("0003", path=ON_USB + WHOLE_DISK[kind])
+        spent.entry("0005", path=WHOLE_DISK[kind])
+        spent.boot_order("0001", "0002", "0003", "0005")
+        assert self.chosen(spent) == "0005"
+
+    def test_a_drive_for_discs_might_be_meant(self, spent: Scratch):
+        spent.shell("rm -r /sys/block/sda /sys/block/sdb")
+        spent.write("sys/block/sr0/size", "0\n")
+        spent.entry("0005", path=WHOLE_DISK["SATA"])
+        assert self.chosen(spent) is None
+
+    def test_a_stick_that_is_not_found_might_be_meant(self, spent: Scratch):
+        spent.shell("rm -r /sys/block/sda /sys/block/sdb")
+        spent.vtoydump("nothing")
+        spent.entry("0005", path=WHOLE_DISK["SATA"])
+        assert self.chosen(spent) is None
+
+    def test_without_the_system_disk_it_stops(self, spent: Scratch):
+        spent.shell("rm -r /sys/block/nvme0n1")
+        assert again(spent).nothing_handed_over
+        assert (spent.power(), spent.boot_next()) == ("stop", None)
+
+    def test_without_a_program_that_reads_bytes_it_stops(self, spent: Scratch):
+        spent.append("ventoy-kit/guard.sh", "hexdump() { return 1; }\n")
+        assert self.chosen(spent) is None
 
     @pytest.mark.parametrize("attributes", ["00000000", "08000000", "09000000", "01010000"])
     def test_inactive_and_hidden_entries_do_not_count(self, spent: Scratch, attributes: str):

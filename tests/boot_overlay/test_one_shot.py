@@ -29,12 +29,16 @@ def machine(tmp_path: Path, kernel_package: Path) -> Machine:
     return Machine(tmp_path / "machine", kernel_package)
 
 
-def stick(machine: Machine, folder: Path, arming: str, *, chattr: bool = True, before: str = "") -> None:
+def stick(
+    machine: Machine, folder: Path, arming: str, *, chattr: bool = True, before: str = "", entry: bytes = b""
+) -> None:
     root = Scratch(folder)
     root.node("falcon", {"serial": "SN-1"}, "system\troot\tSYSTEM\t-\t-\tQEMU NVMe Ctrl\n")
     root.overlay(arming="1")
     root.ticket(arming=f"{arming}-{EXPIRY}")
     root.vtoydump("/dev/nvme0n1#exfat#/proxmox.iso")
+    if entry:
+        root.write("boot-entry", entry)
     machine.stick(root, chattr=chattr, before=before)
 
 
@@ -62,6 +66,20 @@ def test_an_armed_stick_fires_once_then_leads_to_the_installed_system_then_switc
         "is switched off",
     ], screen
     assert "/dev/nvme1n1: QEMU NVMe Ctrl, 67 MB, serial SYSTEM" in screen
+
+
+@soak
+def test_beside_another_disk_the_system_disks_own_entry_is_started(
+    machine: Machine, tmp_path: Path, kernel_package: Path
+):
+    beside = Machine(tmp_path / "beside", kernel_package, ("stick", "other", "system"))
+    entry = beside.partitioned("system")
+    for name, known in (("a", b""), ("b", entry)):
+        stick(beside, tmp_path / name, A if name == "a" else B, entry=known)
+        screen = beside.run(until="(VK-B66)" if name == "a" else "is switched off")
+        assert FIRED.replace("nvme1n1", "nvme2n1") in screen
+        assert "INSTALLED OTHER" not in screen
+        assert ("INSTALLED SYSTEM" in screen) is bool(known)
 
 
 HANDED_OVER = "HANDED OVER"

@@ -264,6 +264,81 @@ def test_a_bad_secret_is_refused_without_being_said(fleet: Path, cli: Cli, monke
         assert not any(part in ran.out + ran.err for part in re.split(r"[\n\x07$-]", value) if len(part) > 3)
 
 
+PLAIN = "hunter2-abc"
+"""A password that could be the name of a secret, a variable, a file or a program."""
+
+MISPLACED = {
+    "root": ("  root_password: root\n", "  root_password: {}\n"),
+    "account": ("ops: {password: from-file, sudo: true}", "ops: {password: {}, sudo: true}"),
+    "token": ("token: token}\n", "token: {}}\n"),
+    "subscription": ("subscription_key: subscription\n", "subscription_key: {}\n"),
+    "variable": ("root: {env: ROOT_PASSWORD}", "root: {env: {}}"),
+    "file": ("{file: ops.secret}", "{file: {}}"),
+    "program": ('[sh, -c, "cat program.secret; echo Tatooine-Stderr-0006 >&2"]', "[{}]"),
+    "source": ("root: {env: ROOT_PASSWORD}", "root: {}"),
+    "unknown source": ("root: {env: ROOT_PASSWORD}", "root: {value: {}}"),
+    "mistyped key": ("  root_password: root\n", "  rootpasword: {}\n"),
+    "next line": ("  root_password: root\n", "  root_password:\n    {}\n"),
+    "with another mistake": ("  root_password: root\n", "  root_password: {}\n  domain: a_b\n"),
+    "no text of YAML": ("  root_password: root\n", "  root_password: @{}\n"),
+    "a map": ("  root_password: root\n", "  root_password: {}: x\n"),
+    "alias": ("  root_password: root\n", "  root_password: *{}\n"),
+    "tag": ("  root_password: root\n", "  root_password: !{}\n"),
+    "handle": ("  root_password: root\n", "  root_password: !{}!x y\n"),
+    "open quote": ("  root_password: root\n", '  root_password: "{}\n'),
+    "escape": ("  root_password: root\n", '  root_password: "\\{}"\n'),
+    "below no YAML": ("root: {env: ROOT_PASSWORD}", "root: @{}"),
+    "before a tab": ("  root_password: root\n", "  root_password: {}\n\tdomain: x\n"),
+    "before a control character": ("  root_password: root\n", "  root_password: {}\x07\n"),
+}
+"""What stands in the fleet file, and with the password in its place."""
+
+
+def misplaced(fleet: Path, way: str, word: str) -> None:
+    file = fleet / "fleet.yaml"
+    text = file.read_text()
+    old, new = MISPLACED[way]
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new.replace("{}", word)))
+
+
+@pytest.mark.parametrize("way", MISPLACED)
+@pytest.mark.parametrize("word", [PLAIN, "Hunter2abc"])
+def test_a_password_where_a_name_belongs_is_not_repeated(fleet: Path, cli: Cli, way: str, word: str):
+    misplaced(fleet, way, word)
+    for command in ("build", "check", "blueprint"):
+        for options in ([], ["--json"], ["--verbose"]):
+            ran = cli(command, *options)
+            assert ran.code == 1 or (command != "build" and way in ("variable", "file", "program"))
+            assert word not in ran.out + ran.err
+            assert "fleet.yaml" in ran.out + ran.err or ran.code == 0
+    assert not (fleet / "build").exists()
+
+
+@pytest.mark.parametrize("name", sorted(all_commands()))
+def test_no_command_repeats_a_password_where_a_name_belongs(fleet: Path, stick: Path, cli: Cli, name: str):
+    assert cli("build", "--quiet").code == 0
+    assert cli("stage", stick, "--yes", "--quiet").code == 0
+    misplaced(fleet, "root", PLAIN)
+    calls = [[a.format(stick=stick, staged=stick) for a in call.get(name, [])] for call in (CALLS, REFUSED)]
+    for call in calls:
+        for options in ways(name) if call else ():
+            ran = cli(*call, *options)
+            assert ran.code in (0, 1)
+            assert PLAIN not in ran.out + ran.err
+
+
+def test_what_names_a_secret_is_said_where_it_cannot_be_one(fleet: Path, cli: Cli, monkeypatch):
+    monkeypatch.delenv("ROOT_PASSWORD")
+    (fleet / "ops.secret").unlink()
+    ran = cli("build")
+    assert "ROOT_PASSWORD is not set" in ran.err
+    assert "ops.secret cannot be read" in ran.err
+    assert " | " in ran.err
+    misplaced(fleet, "root", "rot")
+    assert "fix:  Did you mean `root`?" in cli("check").err
+
+
 def test_a_mistake_of_the_kit_says_no_secret(fleet: Path, cli: Cli, monkeypatch):
     """The traceback shows lines of the kit's code, not what the variables held."""
     monkeypatch.setattr("ventoy_kit.app.build.render_payload", lambda plan, library: plan / library)

@@ -120,6 +120,37 @@ def test_what_cannot_be_a_password_is_refused(value, rule, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        *("aaaaaaaaaa", "ababababab", "12345678901", "2038011911", "abcdefghij", "Password123", "P@ssw0rd!"),
+        *("@dmin-r00t-1", "changeme2026", "proxmox-9.1", "demo-2026!", "Alpha!9999", "example.2026"),
+    ],
+)
+def test_a_password_that_is_tried_first_is_warned_of_without_being_said(value, tmp_path):
+    made, report = gather("{env: IT}", tmp_path, IT=value)
+    assert made is not None
+    (finding,) = report
+    assert (finding.rule.code, finding.severity) == ("VK-X05", "warning")
+    assert value.lower() not in repr(finding).lower()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "correct horse Bättery",
+        "at least eight characters",
+        "Tr0ub4dor&3",
+        "9f8e7d6c5b4a",
+        "root password of falcon",
+        "日本語のパスワード",
+    ],
+)
+def test_nothing_is_said_against_others(value, tmp_path):
+    _, report = gather("{env: IT}", tmp_path, IT=value)
+    assert not list(report)
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "{file: nowhere.txt}",

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from ventoy_kit.answers import preseed_codes as codes
 from ventoy_kit.answers.debian_questions import TABLE
+from ventoy_kit.answers.preseed_lines import REDACTED, Line, is_secret, redacted
+from ventoy_kit.answers.preseed_traps import find_traps, gives_up, what_it_wipes
 from ventoy_kit.report import Place, Report, Rule
 
 TYPES = ("string", "boolean", "select", "multiselect", "note", "password", "text", "title", "error")
@@ -27,18 +29,6 @@ RUN_TIME = re.compile(
 """Questions that exist without a template of their own: choose-mirror registers those of https when it runs."""
 
 _LINE = re.compile(r"^[^\s#]+[ \t]+[A-Za-z0-9.+_-]+/[^\s]+[ \t]+[a-z]+\b", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A logical line: its number in the file, the text of its first line, and owner, question, type and value."""
-
-    number: int
-    first: str
-    owner: str
-    question: str
-    type: str
-    value: str
 
 
 def is_preseed(text: str) -> bool:
@@ -80,6 +70,12 @@ def check_preseed(data: bytes, file: str, _release: object = None) -> Report:
     return judge.report
 
 
+def preseed_summary(data: bytes) -> tuple[str, ...]:
+    """What the file does to disks, in sentences."""
+    lines = _Judge("", data.decode("utf-8", "replace").replace("\r", "")).lines()
+    return what_it_wipes({line.question: line for line in lines})
+
+
 class _Judge:
     """The findings of one file."""
 
@@ -87,12 +83,11 @@ class _Judge:
         self.file, self.rows, self.report = file, text.split("\n"), Report()
 
     def add(self, rule: Rule, message: str, remedy: str, number: int, part: str = "") -> None:
-        """A finding at a part of a line; the line is shown, but never a password."""
+        """A finding at a part of a line or of what continues it; the line is shown, but never a password."""
+        number = self._row_with(part, number)
         row = self.rows[number - 1] if number <= len(self.rows) else ""
         column = max(row.find(part), 0) + 1 if part else 1
-        shown = re.sub(r"(\S*(?:passw|secret|token)\S*\s+\S+\s+|\spassword\s+)\S.*", r"\1<redacted>", row)[
-            :200
-        ]
+        shown = self._shown(number)[:200]
         inside = column <= len(shown)
         self.report.add(
             rule.finding(
@@ -108,6 +103,24 @@ class _Judge:
                 ),
             )
         )
+
+    def _row_with(self, part: str, start: int) -> int:
+        """The first row with this part, of the row `start` and those that continue it."""
+        number = start
+        while part and number < len(self.rows) and self.rows[number - 1].endswith("\\"):
+            if part in self.rows[number - 1]:
+                return number
+            number += 1
+        return number if number <= len(self.rows) and part in self.rows[number - 1] else start
+
+    def _shown(self, number: int) -> str:
+        """A row without what may be secret in it; a row that continues a line with a secret shows nothing."""
+        start = number
+        while 1 < start <= len(self.rows) and self.rows[start - 2].endswith("\\"):
+            start -= 1
+        if number > start and redacted(self.rows[start - 1]) != self.rows[start - 1]:
+            return REDACTED
+        return redacted(self.rows[number - 1]) if number <= len(self.rows) else ""
 
     def lines(self) -> list[Line]:
         """The logical lines that are well-formed."""
@@ -186,12 +199,12 @@ class _Judge:
         if line.type not in TYPES:
             near = difflib.get_close_matches(line.type, TYPES, 1)
             remedy = f"Did you mean `{near[0]}`?" if near else f"Use one of {', '.join(TYPES)}."
-            self.add(codes.TYPE, f"`{line.type}` is no type", remedy, line.number, line.type)
+            given = "the word at its place" if is_secret(line.question) else f"`{line.type}`"
+            self.add(codes.TYPE, f"{given} is no type", remedy, line.number, line.type)
             return
         if line.type == "boolean" and line.value not in ("true", "false"):
-            message = (
-                f"`{line.value[:40]}` is neither true nor false" if line.value else "the value is missing"
-            )
+            given = "the value" if is_secret(line.question) else f"`{line.value[:40]}`"
+            message = f"{given} is neither true nor false" if line.value else "the value is missing"
             self.add(codes.BOOLEAN, message, "Write `true` or `false`.", line.number, line.value or line.type)
         self._question(line)
         self._traps(line)
@@ -268,7 +281,8 @@ class _Judge:
             remedy = "Find the disk by its serial number."
             self.add(codes.DISK_ORDER, message, remedy, line.number, "list-devices")
         sure = re.search(r"(\|\|\s*(true|:)|;\s*(true|:|exit 0))\s*;?\s*$", line.value)
-        if line.question.endswith("_command") and line.value and not sure and re.search(r"[;&|]", line.value):
+        several = line.question.endswith("_command") and re.search(r"[;&|]", line.value)
+        if several and not sure and not gives_up(line):
             message = "the last of these commands decides whether the installer stops"
             self.add(codes.COMMAND_END, message, "End with `; true` or `exit 0`.", line.number, line.question)
 
@@ -293,6 +307,8 @@ class _Judge:
         values = {question: line.value for question, line in by_question.items()}
         self._root(values, by_question)
         self._partitions(values, by_question)
+        for trap in find_traps(by_question):
+            self.add(*trap)
         if values.get("netcfg/get_ipaddress") and values.get("netcfg/disable_autoconfig") != "true":
             message = "a static address does nothing while the network is configured by itself"
             remedy = "Add `d-i netcfg/disable_autoconfig boolean true`."

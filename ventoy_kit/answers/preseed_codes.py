@@ -132,3 +132,31 @@ RECIPE = Rule(
     "Words are parted by blanks: one before `{` makes another word, a partition ends with ` .`, and one maximum of -1 "
     "takes the rest of the disk (partman-auto-recipe.txt).",
 )
+RETURNS = Rule(
+    "VK-E62",
+    "An early command that refuses does not return",
+    "The installer goes on after a failed command: `partman/early_command` is followed by the partitioner, whatever its "
+    "exit code, and with answers that confirm everything the disk is wiped all the same.",
+    Severity.WARNING,
+)
+TOO_LATE = Rule(
+    "VK-E63",
+    "Network answers are read before the network is configured",
+    "`preseed/url` fetches the file over the network, which is configured by then, so that its netcfg answers do "
+    "nothing. In the RAM disk, as `file=` and from Ventoy it comes first; otherwise `preseed/run` has to start netcfg "
+    "again (`kill-all-dhcp; netcfg`).",
+    Severity.NOTE,
+)
+SEVERAL = Rule(
+    "VK-E64",
+    "The method `regular` is given one disk",
+    "`autopartition` goes through all disks of `partman-auto/disk` and applies the recipe to each.",
+    Severity.WARNING,
+)
+BOOT_LOADER = Rule(
+    "VK-E65",
+    "GRUB is written to the disk with the system",
+    "This matters to machines that start by BIOS. `default` is the first line of `grub-mkdevicemap`, a stick or another "
+    "disk where the firmware lists that first; another disk's boot sector is overwritten without a question.",
+    Severity.WARNING,
+)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ventoy_kit.answers import codes
+from ventoy_kit.answers.preseed_check import is_preseed
 from ventoy_kit.answers.proxmox_check import check_answer
 from ventoy_kit.answers.proxmox_schema import (
     NEWEST,
@@ -42,12 +43,18 @@ def validate(file: Path, release: str | None, host: Host) -> Outcome:
     data = _read(file, host, report)
     if data is None or report.has_errors:
         return Outcome("answer validate", report)
-    kind, found = validate_text(data, str(file), chosen or NEWEST)
+    judged, found = validate_text(data, str(file), chosen or NEWEST)
     report.extend(found)
     count = {s.value: sum(f.severity is s for f in report) for s in Severity}
-    result = {"file": str(file), "kind": kind, "release": release_text(chosen or NEWEST), "count": count}
-    line = f"{file} is {kind}; judged as the installer of release {result['release']} does"
-    return Outcome("answer validate", report, result, [Lines((line,))] if kind else [])
+    result = {
+        "file": str(file),
+        "kind": judged.kind if judged else "",
+        "release": release_text(chosen or NEWEST),
+        "disks": list(judged.wipes) if judged else [],
+        "count": count,
+    }
+    lines = (f"{file} is {judged.kind}; judged as {judged.installer}", *judged.wipes) if judged else ()
+    return Outcome("answer validate", report, result, [Lines(lines)] if judged else [])
 
 
 def render(file: Path, node: str, host: Host) -> Outcome:
@@ -72,7 +79,7 @@ def simulate_target(
     chosen, report = _release(release)
     if report.has_errors:
         return Outcome("answer simulate", report)
-    if exists(Path(target)) and (target.endswith(".toml") or "/" in target):
+    if exists(Path(target)) and (target.endswith((".toml", ".cfg")) or "/" in target):
         return _simulate_file(Path(target), hardware, chosen or NEWEST, host, stick=stick)
     workspace, plan, report = _plan(fleet, target, host)
     if plan is None:
@@ -105,6 +112,12 @@ def _simulate_file(
         )
     if data is None or hardware is None:
         return Outcome("answer simulate", _as_errors(report))
+    if is_preseed(data.decode("utf-8", "replace")):
+        message = f"{file} is a preseed of the Debian installer, which chooses its disks by commands"
+        remedy = f"Run `ventoy-kit answer validate {file}`: it says what the file does to disks."
+        return Outcome(
+            "answer simulate", Report([codes.NO_ANSWER.finding(message, remedy, place=Place(str(file)))])
+        )
     document, found = read_toml(data, str(file))
     facts, more = read_facts(hardware, host)
     report = _as_errors(Report([*found, *more]))
@@ -203,7 +216,16 @@ def _node_data(result: NodeResult) -> Mapping[str, Any]:
         out |= _data(result.installer, result.inventory, result.stick)
     else:
         serials = {d.name: d.serial for d in result.inventory.disks}
-        out |= {"wiped": [{"name": name, "serial": serials.get(name)} for name in resolved.disks]}
+        names = [v.name for v in result.interfaces if v.taken]
+        declared = _declared(result)
+        verdicts = tuple(Verdict(n, why, n in resolved.disks) for n, why in declared.items())
+        out |= {
+            "stick": result.stick or None,
+            "wiped": [{"name": name, "serial": serials.get(name)} for name in resolved.disks],
+            "disks": _verdicts(verdicts),
+            "nic": names[0] if names else None,
+            "nics": _verdicts(result.interfaces),
+        }
     return out
 
 
@@ -266,14 +288,22 @@ def _node_blocks(result: NodeResult) -> list[Block]:
     notes = [Lines(tuple(resolved.detail.splitlines()))] if resolved.detail else []
     if result.installer is not None:
         return [head, *notes, *_blocks(result.installer, result.inventory, result.stick, _declared(result))]
+    why = _declared(result)
+    order = {name: f"WIPED ({number})" for number, name in enumerate(resolved.disks, start=1)}
     rows = tuple(
         (
-            "WIPED" if d.name in resolved.disks else "stays",
+            order.get(d.name, "stays"),
             d.name + (" (stick)" if d.name == result.stick else ""),
             d.model,
             format_size(d.size),
             d.serial or "no serial",
+            why[d.name],
         )
         for d in result.inventory.disks
     )
-    return [head, *notes, Table(("", "disk", "model", "size", "serial"), rows)]
+    macs = {n.name: n.mac for n in result.inventory.nics}
+    nics = tuple(
+        ("management" if v.taken else "", v.name, macs.get(v.name, ""), v.why) for v in result.interfaces
+    )
+    shown: list[Block] = [head, *notes, Table(("", "disk", "model", "size", "serial", "why"), rows)]
+    return [*shown, Table(("", "interface", "address", "why"), nics)] if nics else shown

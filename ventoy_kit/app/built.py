@@ -94,6 +94,11 @@ def _load_index(fleet_file: Path, files: Files) -> tuple[_Index | None, Report]:
     except FileNotFoundError:
         report.add(codes.NO_BUILD.finding(f"{folder} holds no build", remedy, place=Place(str(folder))))
         return None, report
+    except PermissionError as error:
+        message = f"whether {folder} holds a build cannot be seen: {error.strerror}"
+        remedy = "Run it as the user who built, who alone may read that folder."
+        report.add(codes.NO_BUILD.finding(message, remedy, place=Place(str(folder))))
+        return None, report
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         report.add(
             codes.NO_BUILD.finding(

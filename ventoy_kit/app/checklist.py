@@ -160,7 +160,7 @@ def _arming(workspace: Workspace, node: str, host: Host) -> ArmingNote | None:
         return None
     if arming.node != node or is_expired(arming, host.clock()) or arming.until is None:
         return None
-    return ArmingNote(arming.code, f"until {arming.until:%Y-%m-%d %H:%M} UTC")
+    return ArmingNote(arming.code, f"until {arming.until:%Y-%m-%d %H:%M} UTC", arming.destroys)
 
 
 def draft_plan(workspace: Workspace, fleet: Fleet, shown: str = "*") -> Plan:

@@ -44,6 +44,16 @@ def pool_disks(node: Node, pools: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def dying_pools(node: Node, pools: Sequence[str]) -> str:
+    """What stands before the checklist of the build, which serves every installation; nothing without such pools."""
+    if not pools:
+        return ""
+    title = f"Pools that this arming lets DIE: {', '.join(pools)}"
+    lines = [f"[ ] {disk}" for disk in pool_disks(node, pools)]
+    why = "The sheet below is of every installation of this build and lists them as\nstaying. They do not."
+    return "\n".join([title, "=" * len(title), "", *lines, "", why, "", ""])
+
+
 def disk_words(name: str, disk: Disk) -> str:
     """A declared disk in words: name, identifiers, model, size."""
     ids = [f"serial {disk.serial}" if disk.serial else "", f"WWN {disk.wwn}" if disk.wwn else ""]

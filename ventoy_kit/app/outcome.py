@@ -18,10 +18,14 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under column titles. Cells are plain text; meaning is never in colour alone."""
+    """Rows under column titles. Cells are plain text; meaning is never in colour alone.
+
+    `path` is the number of the column whose paths a narrow terminal shortens, if there is one.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    path: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.arming import arming_line, arming_result
 from ventoy_kit.app.built import built_manifest
-from ventoy_kit.app.destroying import check_pools, data_pools, disk_words, pool_disks
+from ventoy_kit.app.destroying import check_pools, data_pools, disk_words, dying_pools, pool_disks
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Document, Heading, Lines, Next, Outcome, Table
 from ventoy_kit.app.targets import choose_target
@@ -327,9 +327,8 @@ def _view(
     """The arming, for machines and for people."""
     now, before = host.clock(), armable.state.arming
     aside = set_aside(armable.root, armable.manifest)
+    checklist = dying_pools(wish.node, arming.destroys) + armable.checklist
     lines = [f"Wipes {disk}" for disk in arming.doomed]
-    if arming.destroys:
-        lines.append("The checklist does not say so: it serves every installation of this build.")
     lines.append(arming_line(arming, now))
     if before is not None:
         lines.append(f"In the place of: {arming_line(before, now)}")
@@ -338,7 +337,7 @@ def _view(
             f"Set aside until `ventoy-kit disarm` or the next stage: {', '.join(aside)} of ventoy.json."
         )
     blocks: list[Block] = [
-        Document(armable.checklist),
+        Document(checklist),
         Heading(f"Arm {stick.title} for {wish.name} ({wish.node.title})"),
         Lines(tuple(lines)),
     ]
@@ -352,7 +351,7 @@ def _view(
         "replaces": arming_result(before, now),
         "losses": [{"name": loss.name, "what": loss.what, "named": loss.to_name} for loss in wish.losses],
         "set_aside": list(aside),
-        "checklist": armable.checklist,
+        "checklist": checklist,
     }
     return result, blocks
 

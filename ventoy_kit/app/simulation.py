@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ventoy_kit.answers import codes
+from ventoy_kit.answers.debian_simulate import choose_interface
 from ventoy_kit.answers.machine_files import machine_files
 from ventoy_kit.answers.proxmox_schema import Release, installer_release
-from ventoy_kit.answers.proxmox_simulate import Boot, Simulation, simulate
+from ventoy_kit.answers.proxmox_simulate import Boot, Simulation, Verdict, simulate
 from ventoy_kit.answers.stick import with_stick
 from ventoy_kit.app.host import Host
 from ventoy_kit.edge.overlay_run import Machine, Resolved, missing_tools, run_overlays
@@ -40,13 +41,17 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class NodeResult:
-    """One node: what the hook resolved, and for Proxmox what its installer then does."""
+    """One node: what the hook resolved, and what its installer then does.
+
+    `installer` is of Proxmox alone; `interfaces` of Debian alone, if the facts tell of interfaces.
+    """
 
     node: NodePlan
     inventory: Inventory
     stick: str
     resolved: Resolved
     installer: Simulation | None
+    interfaces: tuple[Verdict, ...] = ()
 
 
 def read_facts(file: Path, host: Host) -> tuple[Facts | None, Report]:
@@ -149,7 +154,9 @@ def simulate_nodes(
             judged = release or installer_release(image.facts.product, image.facts.release)
             answer = with_disks(answers[node.name], found.disks)
             installer = simulate(answer, inventory, judged, facts[node.name].boot)
-        result = NodeResult(node, inventory, name, found, installer)
+        debian = image.facts.family == "debian" and not found.code
+        interfaces = choose_interface(node.address.mac, inventory.nics) if debian else ()
+        result = NodeResult(node, inventory, name, found, installer, interfaces)
         report.extend(judge(result))
         results.append(result)
     return tuple(results), report
@@ -168,6 +175,7 @@ def judge(result: NodeResult) -> list[Finding]:
     """Whether what would happen is what the fleet file says."""
     node, resolved, installer = result.node, result.resolved, result.installer
     at: DocPath = ("nodes", node.name, "disks")
+    path: DocPath
     if resolved.code:
         detail = " ".join(resolved.detail.split("\n")[:1])
         message = f"the boot hook would refuse on this machine ({resolved.code}): {detail}"
@@ -204,8 +212,15 @@ def judge(result: NodeResult) -> list[Finding]:
         nic = next((n for n in result.inventory.nics if n.name == installer.nic), None)
         if nic is None or node.address.mac not in (nic.mac, nic.permanent_mac):
             message = f"{installer.nic or 'no interface'} would carry the address, not {node.address.mac}"
-            path: DocPath = ("nodes", node.name, "network", "nic")
+            path = ("nodes", node.name, "network", "nic")
             out.append(codes.WRONG_NIC.finding(message, "Correct the MAC address of the NIC.", path=path))
+    if result.interfaces and not any(v.taken for v in result.interfaces):
+        message = (
+            f"no interface has the address {node.address.mac}: the installer would stop and ask for one "
+            "(`Configure the network`)"
+        )
+        path = ("nodes", node.name, "network", "nic")
+        out.append(codes.WRONG_NIC.finding(message, "Correct the MAC address of the NIC.", path=path))
     return out
 
 

@@ -21,7 +21,7 @@ def plan_table(plan: StagePlan, nothing: str) -> list[Block]:
     kept = sum(s.size for s in plan.kept)
     total = f"{counted(len(plan.steps), 'step')}, {format_size(plan.write_bytes)} to write"
     total += f"; {counted(len(plan.kept), 'file')} kept ({format_size(kept)})" if plan.kept else ""
-    return [Table(("", "file", "size", "why"), rows), Lines((total,))]
+    return [Table(("", "file", "size", "why"), rows, path=1), Lines((total,))]
 
 
 def done_text(steps: Sequence[Step]) -> str:

@@ -151,4 +151,4 @@ def _table(plan: UnstagePlan, fleet: str) -> list[Block]:
         return [Lines((f"Nothing of {fleet} is there: nothing was changed.",))]
     rows = tuple((f"{SIGN[s.action]} {s.action}", s.path, format_size(s.size), s.why) for s in plan.steps)
     rows += tuple(("  stays", path, "", why) for path, why in plan.stays.items())
-    return [Table(("", "file", "size", "why"), rows)]
+    return [Table(("", "file", "size", "why"), rows, path=1)]

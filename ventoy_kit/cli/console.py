@@ -138,6 +138,13 @@ class Console:
         from rich.table import Table as RichTable
         from rich.text import Text
 
+        from ventoy_kit.cli.narrow import narrowed
+
+        terminal = sys.stdout.isatty()
+        rich = RichConsole(file=sys.stdout, width=None if terminal else 240, highlight=False, markup=False)
+        if terminal:
+            rich.width = max(20, rich.width - 2)  # lines are indented
+            table = narrowed(table, rich.width)
         grid = RichTable(
             box=None, pad_edge=False, show_header=any(table.columns), header_style="dim", padding=(0, 2, 0, 0)
         )
@@ -149,10 +156,6 @@ class Console:
             )
         for row in table.rows:
             grid.add_row(*(Text(harmless(cell)) for cell in row))
-        terminal = sys.stdout.isatty()
-        rich = RichConsole(file=sys.stdout, width=None if terminal else 240, highlight=False, markup=False)
-        if terminal:
-            rich.width = max(20, rich.width - 2)  # lines are indented
         with rich.capture() as capture:
             rich.print(grid)
         for line in capture.get().splitlines():

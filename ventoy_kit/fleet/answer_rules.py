@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ventoy_kit.fleet import codes
 from ventoy_kit.fleet.schema import Fleet, Node
+from ventoy_kit.fleet.secret_places import unknown_secret
 from ventoy_kit.report import Finding, Path
 
 
@@ -23,10 +24,7 @@ def check_answering(fleet: Fleet, node: Node, at: Path) -> Iterator[Finding]:
     for name, below in clear_secrets(node):
         secret = fleet.secrets.get(name)
         if secret is None:
-            known = ", ".join(sorted(fleet.secrets)) or "none"
-            yield codes.UNKNOWN_SECRET.finding(
-                f"no secret is called `{name}`", f"Known: {known}.", path=(*at, *below)
-            )
+            yield unknown_secret(name, fleet.secrets, (*at, *below))
         elif not secret.allow_on_stick:
             yield codes.NOT_ON_STICK.finding(
                 f"the secret `{name}` would travel in clear on the stick",

@@ -15,13 +15,11 @@ from pydantic_core import ErrorDetails
 from ventoy_kit.fleet import codes
 from ventoy_kit.fleet.marks import Marked, read_marked
 from ventoy_kit.fleet.schema import Fleet
+from ventoy_kit.fleet.secret_places import names_a_secret
 from ventoy_kit.fleet.values import shown
 from ventoy_kit.report import Finding, Path, Report, dotted
 
 VERSIONS = (1,)
-
-_NAMES_A_SECRET = ("root_password", "password", "token", "subscription_key")
-"""Keys whose value is the name of a secret, and where somebody may write the secret itself."""
 
 _NEEDS = {"env": "the name of an environment variable", "command": "a list of a program and its arguments"}
 _A_VARIABLE = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*\}?")
@@ -99,7 +97,7 @@ def finding_of(details: ErrorDetails, root: type[BaseModel]) -> Finding:
     secret = path[:1] == ("secrets",) and len(path) > 1
     if (
         details["loc"][-1:] == ("[key]",)
-        or not (secret or path[-1:] in [(key,) for key in _NAMES_A_SECRET])
+        or not (secret or names_a_secret(path))
         or _A_VARIABLE.fullmatch(given)
     ):
         return found

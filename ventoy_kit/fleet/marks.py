@@ -8,14 +8,15 @@ found by walking the composed nodes along its path.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ventoy_kit.fleet import codes
+from ventoy_kit.fleet.secret_places import private_lines, suspect_lines
 from ventoy_kit.fleet.yaml_nodes import MappingNode, Node, NodeError, ScalarNode, SequenceNode, compose
-from ventoy_kit.report import Finding, Path, Place, Report, dotted, place_in
+from ventoy_kit.report import Finding, Path, Place, Report, dotted, place_in, without
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -41,12 +42,13 @@ class PlainFloat(float):
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A composed document: its plain value and a way to positions."""
+    """A composed document: its plain value and a way to positions. No excerpt shows a line of `private`."""
 
     value: Any
     file: str
     lines: tuple[str, ...]
     root: Node | None
+    private: frozenset[int] = frozenset()
 
     def locate(self, path: Path, on_key: bool = False) -> Place:  # noqa: FBT001, FBT002 - signature of Report.located
         """The place of the deepest existing node along `path`; the file's first line for an empty document."""
@@ -59,7 +61,7 @@ class Marked:
                 break
             key, node = step
         if node is None:
-            return place_in(self.lines, self.file, 1, 1)
+            return without(place_in(self.lines, self.file, 1, 1), self.private)
         # What is missing inside a map is shown at the map's own key: the map's first line is its first child.
         at = key if key is not None and (on_key or not whole or not isinstance(node, ScalarNode)) else node
         return _place(at, self)
@@ -68,7 +70,8 @@ class Marked:
 def _place(node: Node, marked: Marked) -> Place:
     (line, column), (end_line, end_column) = node.start, node.end
     length = end_column - column if end_line == line else 10_000
-    return place_in(marked.lines, marked.file, line + 1, column + 1, max(1, length))
+    place = place_in(marked.lines, marked.file, line + 1, column + 1, max(1, length))
+    return without(place, marked.private)
 
 
 def _child(node: Node | None, part: str | int) -> tuple[Node | None, Node] | None:
@@ -101,11 +104,11 @@ def read_marked(data: bytes, file: str) -> tuple[Marked | None, Report]:
     except NodeError as error:
         line, column = error.at
         place = place_in(lines, file, line + 1, column + 1, error.length)
-        return None, Report([codes.SYNTAX.finding(error.message, error.remedy, place=place)])
-    marked = Marked(None, file, lines, root)
+        return None, Report([_unread(error.message, error.remedy, place, lines)])
+    marked = Marked(None, file, lines, root, private_lines(root))
     report = Report()
     value = None if root is None else _Converter(marked, report).convert(root, ())
-    return Marked(value, file, lines, root), report
+    return replace(marked, value=value), report
 
 
 def _encoding_finding(data: bytes, text: str, lines: tuple[str, ...], file: str) -> Finding | None:
@@ -125,7 +128,8 @@ def _encoding_finding(data: bytes, text: str, lines: tuple[str, ...], file: str)
         message, remedy = f"U+{ord(found.group()):04X} is a control character", "Remove it."
     line = len(_LINE_END.findall(before)) + 1
     column = len(_LINE_END.split(before)[-1]) + 1
-    return codes.ENCODING.finding(message, remedy, place=place_in(lines, file, line, column))
+    place = without(place_in(lines, file, line, column), suspect_lines(lines))
+    return codes.ENCODING.finding(message, remedy, place=place)
 
 
 def _syntax_finding(error: YAMLError, lines: tuple[str, ...], file: str) -> Finding:
@@ -142,15 +146,21 @@ def _syntax_finding(error: YAMLError, lines: tuple[str, ...], file: str) -> Find
         text = lines[number - 1] if 1 <= number <= len(lines) else ""
         indent = text[: len(text) - len(text.lstrip())]
         if "\t" in indent:
-            place = place_in(lines, file, number, indent.index("\t") + 1)
+            place = without(place_in(lines, file, number, indent.index("\t") + 1), suspect_lines(lines))
             return codes.TAB.finding(
                 "a tab stands in the indentation", "Replace tabs by blanks.", place=place
             )
-    return codes.SYNTAX.finding(
-        f"this is not YAML: {problem}",
-        "Mend the line; `ventoy-kit check --explain VK-Y02` lists the usual reasons.",
-        place=place_in(lines, file, line, column),
-    )
+    remedy = "Mend the line; `ventoy-kit check --explain VK-Y02` lists the usual reasons."
+    return _unread(f"this is not YAML: {problem}", remedy, place_in(lines, file, line, column), lines)
+
+
+def _unread(message: str, remedy: str, place: Place, lines: tuple[str, ...]) -> Finding:
+    """A finding of what keeps the text from being YAML; the reader's words may repeat what stands in the line."""
+    suspect = suspect_lines(lines)
+    if place.line in suspect:
+        message = "this is not YAML; what stands in the line is not shown, as it may be a secret"
+        remedy = "Write the name of a secret here, and where it comes from below `secrets`."
+    return codes.SYNTAX.finding(message, remedy, place=without(place, suspect))
 
 
 class _Converter:

@@ -19,6 +19,7 @@ from ventoy_kit.fleet.placeholders import (
     plain_wwn,
 )
 from ventoy_kit.fleet.schema import Fleet, Node
+from ventoy_kit.fleet.secret_places import unknown_secret
 from ventoy_kit.fleet.unknown import unknown
 from ventoy_kit.report import Finding, Path, Report, Rule, dotted
 
@@ -164,11 +165,11 @@ def _login(fleet: Fleet) -> Iterator[Finding]:
             path=("defaults",),
         )
     if secret is not None and secret not in fleet.secrets:
-        yield unknown(codes.UNKNOWN_SECRET, "secret", secret, fleet.secrets, ("defaults", "root_password"))
+        yield unknown_secret(secret, fleet.secrets, ("defaults", "root_password"))
     for name, user in fleet.users.items():
         path: Path = ("users", name)
         if user.password is not None and user.password not in fleet.secrets:
-            yield unknown(codes.UNKNOWN_SECRET, "secret", user.password, fleet.secrets, (*path, "password"))
+            yield unknown_secret(user.password, fleet.secrets, (*path, "password"))
         if user.password is None and not user.ssh_keys:
             yield codes.USER_WITHOUT_LOGIN.finding(
                 f"`{name}` has neither `password` nor `ssh_keys`",

@@ -40,3 +40,10 @@ SECRET_OPEN = Rule(
     "Other users of this machine could read it. `chmod 600 FILE` mends it.",
     Severity.WARNING,
 )
+SECRET_GUESSABLE = Rule(
+    "VK-X05",
+    "A password is not one of those that are tried first",
+    "Common words, names of the fleet and runs of digits are guessed within the first attempts of whoever finds the "
+    "login or the hash on the stick. The message says why, and nothing of the password.",
+    Severity.WARNING,
+)

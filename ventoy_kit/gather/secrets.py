@@ -12,7 +12,9 @@ from ventoy_kit.errors import MachineError
 from ventoy_kit.fleet.answer_rules import used_secrets
 from ventoy_kit.fleet.rules import password_secrets
 from ventoy_kit.fleet.schema import Fleet, Secret
+from ventoy_kit.fleet.secret_places import may_be_shown
 from ventoy_kit.gather import codes
+from ventoy_kit.gather.guessable import why_guessable
 from ventoy_kit.ports import Environment, Files, Process
 from ventoy_kit.report import Finding, Report
 from ventoy_kit.report import Path as DocPath
@@ -53,7 +55,7 @@ def gather_hashes(
             gives the same bytes.
 
     Returns:
-        crypt(3) strings by secret name, and findings VK-X01 to VK-X04. No finding holds any part of a secret.
+        crypt(3) strings by secret name, and findings VK-X01 to VK-X05. No finding holds any part of a secret.
     """
     report = Report()
     hashes: dict[str, str] = {}
@@ -68,6 +70,7 @@ def gather_hashes(
                 report.add(finding)
             if made is not None:
                 hashes[name] = made
+                report.extend(_guessable(fleet, value, name))
     return hashes, report
 
 
@@ -96,9 +99,10 @@ def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None
     if secret.env is not None:
         value = sources.environment.get(secret.env)
         if not value:
+            variable = secret.env if may_be_shown("env", secret.env) else "NAME"
             return None, codes.SECRET_MISSING.finding(
-                f"the environment variable {secret.env} is not set",
-                f"Run `export {secret.env}=...` first (a blank before it keeps it out of the shell's history).",
+                f"the environment variable {_shown('env', secret.env)} is not set",
+                f"Run `export {variable}=...` first (a blank before it keeps it out of the shell's history).",
                 path=(*path, "env"),
             )
         return _one_line(value), None
@@ -116,7 +120,7 @@ def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None
                 else "that is no path"
             )
             return None, codes.SECRET_MISSING.finding(
-                f"the file {secret.file} cannot be read: {reason}",
+                f"the file {_shown('file', secret.file)} cannot be read: {reason}",
                 "Create it, with mode 600.",
                 path=(*path, "file"),
             )
@@ -124,18 +128,39 @@ def _read(secret: Secret, name: str, sources: SecretSources) -> tuple[str | None
     try:
         code, out, _ = sources.process.run(argv, timeout=60)
     except MachineError as error:
-        code, out, reason = 1, "", error.message
+        code, out, reason = 1, "", error.message if may_be_shown("command", *argv) else "it cannot be run"
     except ValueError:
         code, out, reason = 1, "", "its arguments hold a NUL character"
     else:
         reason = f"exit code {code}" if code else "it printed nothing"
     if code or not out:
         return None, codes.SECRET_MISSING.finding(
-            f"the program {argv[0]} gave no secret: {reason}",
+            f"the program {_shown('command', *argv)} gave no secret: {reason}",
             "Run it by hand to see why.",
             path=(*path, "command"),
         )
     return _one_line(out), None
+
+
+def _guessable(fleet: Fleet, value: str, name: str) -> Iterator[Finding]:
+    """A warning of a password that is tried first; a ready hash tells nothing."""
+    words = (fleet.fleet, *fleet.nodes, *fleet.users, *fleet.secrets, *fleet.defaults.domain.split("."))
+    why = None if value.startswith("$") else why_guessable(value, words)
+    if why is not None:
+        yield codes.SECRET_GUESSABLE.finding(
+            f"the password is tried first: {why}",
+            "Choose several words that do not belong together, or let a password store make one.",
+            path=("secrets", name),
+        )
+
+
+def _shown(key: str, *words: str) -> str:
+    """The source in a message, unless it looks as if the secret itself were written there."""
+    return (
+        words[0]
+        if may_be_shown(key, *words)
+        else f"that `{key}` names (it may be the secret, so is not shown)"
+    )
 
 
 def _typed(name: str, sources: SecretSources) -> tuple[str | None, Finding | None]:

@@ -58,7 +58,10 @@ def _sections(
     usable = None if evidence is None or evidence.contradicts(node.identity) else evidence
     yield machine_items.identity(plan, node, library, evidence)
     yield machine_items.doomed_disks(node, usable)
-    yield machine_items.kept_disks(node, usable)
+    known = () if not armed else None if arming is None else arming.destroys
+    if known:
+        yield machine_items.dying_pools(node, known, usable)
+    yield machine_items.kept_disks(node, usable, known)
     yield fleet_items.absence(plan.blueprint, node)
     saved = fleet_items.backups(plan.blueprint, node)
     if saved is not None:

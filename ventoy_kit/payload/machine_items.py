@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ventoy_kit.fleet.sizes import format_size
 from ventoy_kit.hardware.bios_verdict import judge
@@ -81,15 +81,41 @@ def doomed_disks(node: NodePlan, evidence: Evidence | None) -> Section:
     )
 
 
-def kept_disks(node: NodePlan, evidence: Evidence | None) -> Section:
-    """The disks that no installer gets, declared or not."""
-    kept = [d for d in node.disks if d.use != "system"]
+def dying_pools(node: NodePlan, destroys: Collection[str], evidence: Evidence | None) -> Section:
+    """The disks of the pools that an arming permits to be destroyed."""
+    disks = [disk for disk in node.disks_for("data") if disk.pool in destroys]
+    return Section(
+        f"Pools that this arming lets DIE: {', '.join(sorted(destroys))}",
+        tuple(_disk_item(disk, evidence, f"{describe(disk)} (pool {disk.pool})") for disk in disks),
+        "After the installation these pools are destroyed and made anew; everything in them is lost.",
+        danger=True,
+    )
+
+
+def kept_disks(node: NodePlan, evidence: Evidence | None, destroys: Collection[str] | None = ()) -> Section:
+    """The disks that neither installer nor hook destroys, declared or not.
+
+    Args:
+        node: the node.
+        evidence: what was recorded of the machine.
+        destroys: the pools that may be destroyed; None if the sheet is of an arming that is not known.
+    """
+    kept = [
+        d for d in node.disks if d.use != "system" and not (d.use == "data" and d.pool in (destroys or ()))
+    ]
     items = [
         _disk_item(d, evidence, f"{describe(d)} ({f'data, pool {d.pool}' if d.pool else d.use})")
         for d in kept
     ]
     if not kept:
         items.append(Item("None is declared. Any other disk in the machine is not touched.", Mark.FACT))
+    pools = sorted({d.pool for d in node.disks_for("data") if d.pool})
+    if destroys is None and pools and "zfs" in {hook.spec.name for hook in node.hooks}:
+        text = (
+            f"Of the data disks only those stay whose pool ({', '.join(pools)}) was not given to `reimage` with "
+            "--destroy-pool: the screen names those that die, and `ventoy-kit checklist --armed` does"
+        )
+        items.append(Item(text))
     if evidence is not None and evidence.disks is not None:
         others = [s for s in evidence.disks if not any(s.fits(d) for d in node.disks)]
         items += [Item(f"{_seen_text(s)}: not declared, so it is not touched", Mark.FACT) for s in others]

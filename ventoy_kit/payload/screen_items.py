@@ -19,10 +19,17 @@ CODES_TITLE = "If the screen stops with a code"
 
 @dataclass(frozen=True, slots=True)
 class ArmingNote:
-    """An arming as a sheet names it: the code that the countdown shows, and until when it is good, in words."""
+    """An arming as a sheet names it.
+
+    Attributes:
+        code: the code that the countdown shows.
+        until: when it expires, in words.
+        destroys: the pools that it lets be destroyed.
+    """
 
     code: str
     until: str
+    destroys: tuple[str, ...] = ()
 
 
 def steps(plan: Plan, node: NodePlan, library: Library) -> Section:

@@ -1,0 +1,77 @@
+"""Whether a password is one of those that are tried first. Pure; what it says holds no part of the password."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+_FIRST = frozenset(
+    {
+        *(
+            "password",
+            "passwort",
+            "passw",
+            "passwd",
+            "passphrase",
+            "changeme",
+            "changeit",
+            "letmein",
+            "welcome",
+        ),
+        *("admin", "administrator", "root", "toor", "user", "guest", "test", "testing", "secret", "default"),
+        *(
+            "qwerty",
+            "qwertz",
+            "azerty",
+            "qwertyui",
+            "qwertyuiop",
+            "asdfghjkl",
+            "iloveyou",
+            "trustno",
+            "master",
+        ),
+        *(
+            "proxmox",
+            "debian",
+            "ventoy",
+            "linux",
+            "ubuntu",
+            "homelab",
+            "server",
+            "hunter",
+            "monkey",
+            "dragon",
+        ),
+    }
+)
+_RUNS = ("01234567890", "09876543210", "abcdefghijklmnopqrstuvwxyz")
+_LETTERS = str.maketrans("013457@$!", "oleastasi")
+"""Signs that stand for letters."""
+
+FEWEST = 4
+"""Different characters that a password has at least."""
+
+
+def why_guessable(password: str, names: Collection[str]) -> str | None:
+    """Why it is tried first, as the end of a sentence about it; None if nothing is known against it.
+
+    Args:
+        password: the password.
+        names: words that stand in the fleet file, such as names of nodes and accounts.
+    """
+    low = password.lower()
+    if len(set(low)) < FEWEST:
+        return f"it has fewer than {FEWEST} different characters"
+    if low.isdecimal():
+        return "it is made of digits alone"
+    if any(low in run for run in _RUNS):
+        return "its characters follow each other in the alphabet"
+    core = re.sub(r"[^a-z]+$", "", low)
+    for text in (low, low.translate(_LETTERS), core.translate(_LETTERS)):
+        words = [word for word in re.split(r"[^a-z]+", text) if len(word) > 2]
+        bare = re.sub(r"[^a-z]+", "", text)
+        if bare in _FIRST or (words and all(word in _FIRST for word in words)):
+            return "it is a common word with digits or signs at most"
+        if bare and bare in {re.sub(r"[^a-z]+", "", name.lower()) for name in names}:
+            return "it is a name of this fleet with digits or signs at most"
+    return None
