@@ -135,7 +135,9 @@ def _new_cluster(
         )
         remedy = "Give --bootstrap NODE to create it on that node."
         if absent:
-            remedy = "Wait for them. If you know that none of them is in a cluster: --bootstrap NODE creates one."
+            remedy = (
+                "Wait for them. If you know that none of them is in a cluster: --bootstrap NODE creates one."
+            )
         report.add(codes.NO_BOOTSTRAP.finding(what, remedy, path=("cluster",), on_key=True))
         return ClusterPlan((), report)
     if bootstrap not in usable:
