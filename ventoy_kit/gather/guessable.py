@@ -5,45 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-_FIRST = frozenset(
-    {
-        *(
-            "password",
-            "passwort",
-            "passw",
-            "passwd",
-            "passphrase",
-            "changeme",
-            "changeit",
-            "letmein",
-            "welcome",
-        ),
-        *("admin", "administrator", "root", "toor", "user", "guest", "test", "testing", "secret", "default"),
-        *(
-            "qwerty",
-            "qwertz",
-            "azerty",
-            "qwertyui",
-            "qwertyuiop",
-            "asdfghjkl",
-            "iloveyou",
-            "trustno",
-            "master",
-        ),
-        *(
-            "proxmox",
-            "debian",
-            "ventoy",
-            "linux",
-            "ubuntu",
-            "homelab",
-            "server",
-            "hunter",
-            "monkey",
-            "dragon",
-        ),
-    }
-)
+_FIRST = frozenset((
+    "admin", "administrator", "asdfghjkl", "azerty", "changeit", "changeme", "debian", "default", "dragon", "guest",
+    "homelab", "hunter", "iloveyou", "letmein", "linux", "master", "monkey", "passphrase", "passw", "passwd",
+    "password", "passwort", "proxmox", "qwerty", "qwertyui", "qwertyuiop", "qwertz", "root", "secret", "server",
+    "test", "testing", "toor", "trustno", "ubuntu", "user", "ventoy", "welcome",
+))  # fmt: skip
 _RUNS = ("01234567890", "09876543210", "abcdefghijklmnopqrstuvwxyz")
 _LETTERS = str.maketrans("013457@$!", "oleastasi")
 """Signs that stand for letters."""
