@@ -9,14 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ventoy_kit.app.host import Host
-from ventoy_kit.app.rehearse_prepare import Prepared, RehearseOptions
+from ventoy_kit.app.rehearse_options import RehearseOptions
+from ventoy_kit.app.rehearse_prepare import Prepared
+from ventoy_kit.app.rehearse_tpm import tpm_of
 from ventoy_kit.edge.emulator import Emulator, firmware_files
-from ventoy_kit.edge.files import exists, make_folder, remove_file, write_atomic
-from ventoy_kit.edge.process import Child
+from ventoy_kit.edge.files import exists, remove_file, write_atomic
 from ventoy_kit.edge.run_folder import make_sparse
 from ventoy_kit.edge.virtual_machine import VirtualMachine, png_of
 from ventoy_kit.edge.workers import Stop
-from ventoy_kit.errors import InterruptedRunError, MachineError
+from ventoy_kit.errors import InterruptedRunError, MachineError, StorageError
 from ventoy_kit.rehearse import loader
 from ventoy_kit.rehearse.acts import Act, second_archive
 from ventoy_kit.rehearse.case import Case, Direct
@@ -67,6 +68,7 @@ class Scene:
         network: the twin's network.
         outside: paths outside of the folder that QEMU held open for writing.
         stick_written: bytes that were written to the stick.
+        cut: the act that was under way when the rehearsal was interrupted, or this machine failed.
     """
 
     case: Case
@@ -80,6 +82,7 @@ class Scene:
     network: Network = field(default_factory=Network)
     outside: set[str] = field(default_factory=set)
     stick_written: int = 0
+    cut: ActResult | None = None
 
     def image(self, disk: TwinDisk) -> Path:
         """The image of a disk."""
@@ -124,56 +127,17 @@ def _play(scene: Scene, act: Act) -> ActResult:
         until=act.until,
         quiet=act.expected.quiet * patience,
     )
-    with _tpm(scene, act), VirtualMachine(argv, scene.folder) as machine:
+    with tpm_of(act.twin, scene.folder), VirtualMachine(argv, scene.folder) as machine:
         watch = _Watch(scene, act, machine, follower, scene.options.timeout or LONGEST * patience)
-        ended = watch.follow()
-        watch.picture("The last screen", last=True)
-        seconds = machine.seconds
-    return ActResult(
-        act=act.name,
-        title=TITLES[act.name],
-        stages=follower.results(),
-        verdict=judge_act(act.name, ended, uefi=act.twin.firmware == "uefi"),
-        seconds=seconds,
-        console=follower.text,
-        pictures=tuple(watch.pictures),
-        written=tuple((d.name, watch.written.get(d.name, 0)) for d in act.twin.disks),
-    )
-
-
-class _Nothing:
-    def __enter__(self) -> None:
-        """Nothing to start."""
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to stop."""
-
-
-class _Tpm:
-    """swtpm beside the twin. Its state is thrown away with the act."""
-
-    def __init__(self, folder: Path) -> None:
-        make_folder(folder / "tpm")
-        argv = (
-            "swtpm",
-            "socket",
-            "--tpm2",
-            "--tpmstate",
-            "dir=tpm",
-            "--ctrl",
-            "type=unixio,path=tpm.sock",
-        )
-        self._child = Child(argv, folder=folder, log=folder / "swtpm.log")
-
-    def __enter__(self) -> None:
-        """It runs."""
-
-    def __exit__(self, *_: object) -> None:
-        self._child.stop()
-
-
-def _tpm(scene: Scene, act: Act) -> _Nothing | _Tpm:
-    return _Tpm(scene.folder) if act.twin.tpm else _Nothing()
+        try:
+            ended = watch.follow()
+        except MachineError as error:
+            cut = Ended(
+                End.CUT, f"It was cut short: {error.message}.", last_lines(follower.text), None, error.hint
+            )
+            scene.cut = watch.result(cut)
+            raise
+        return watch.result(ended)
 
 
 def _command(scene: Scene, act: Act) -> tuple[str, ...]:
@@ -260,6 +224,21 @@ class _Watch:
     _mark: int = 0
     _busy: tuple[float, float] = (0.0, 0.0)
 
+    def result(self, ended: Ended) -> ActResult:
+        """What was seen until it ended."""
+        act, follower = self.act, self.follower
+        self.picture("The last screen", last=True)
+        return ActResult(
+            act=act.name,
+            title=TITLES[act.name],
+            stages=follower.results(),
+            verdict=judge_act(act.name, ended, uefi=act.twin.firmware == "uefi"),
+            seconds=self.machine.seconds,
+            console=follower.text,
+            pictures=tuple(self.pictures),
+            written=tuple((d.name, self.written.get(d.name, 0)) for d in act.twin.disks),
+        )
+
     def follow(self) -> Ended:
         """Until it ended. Raises MachineError, InterruptedRunError, BrokenKvmError."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -295,6 +274,12 @@ class _Watch:
     def _power(self, at: float) -> Ended | None:
         """What the power did."""
         for event in self.machine.events():
+            if event["event"] == "BLOCK_IO_ERROR" and event["data"].get("action") == "stop":
+                reason = event["data"].get("reason", "unknown")
+                raise StorageError(
+                    f"a disk of the twin cannot be written: {reason}",
+                    "Free some space, or name a folder that has more in TMPDIR.",
+                )
             if (
                 event["event"] == "STOP"
                 and self.machine.command("query-status")["status"] == "internal-error"

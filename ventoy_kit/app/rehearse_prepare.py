@@ -6,18 +6,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Literal
 
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.built import Built, load_built
 from ventoy_kit.app.checklist import draft_plan
 from ventoy_kit.app.host import Host
+from ventoy_kit.app.rehearse_checks import check_network, check_stick, check_use, contradictions, demand_tools
 from ventoy_kit.app.rehearse_kernel import borrowed_start, own_start
+from ventoy_kit.app.rehearse_options import RehearseOptions
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge import emulator
 from ventoy_kit.edge.files import listing
-from ventoy_kit.edge.run_folder import size_of_disk
-from ventoy_kit.errors import MissingToolError
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.payload.model import ARMED_MENU
 from ventoy_kit.plan.model import NodePlan, Plan
@@ -27,46 +26,12 @@ from ventoy_kit.rehearse.boot_entry import armed_entry
 from ventoy_kit.rehearse.case import Case, Direct
 from ventoy_kit.rehearse.expect import Expectations, parse_expectations
 from ventoy_kit.rehearse.initramfs import is_static, unpack_archive
-from ventoy_kit.rehearse.model import FirmwareKind
 from ventoy_kit.rehearse.twin import HostFacts, TwinWish, twin_of, what_is_assumed
 from ventoy_kit.report import Finding, Report, Severity
 from ventoy_kit.stick.armed import delivery_of
 
 FOLDER = "rehearsals"
 """The data folder with expectations and scripts."""
-
-Part = Literal["install", "again", "stranger", "auto", "installed"]
-
-
-@dataclass(frozen=True, slots=True)
-class RehearseOptions:
-    """How to rehearse.
-
-    Attributes:
-        stick: image or device to start from; None boots directly.
-        kernel: folder of an unpacked kernel package, for stand-ins.
-        only: the acts that are played; all if empty.
-        until: id of the stage after which the installation counts as rehearsed.
-        timeout: seconds that an act may take at most; None for what the engine's speed allows.
-        output: folder for the reports; None writes none.
-        mirror: URL of a mirror that is led into the twin's network.
-        tpm: whether the twin has a TPM.
-        firmware: what the twin has.
-        words: more words for the installer's kernel.
-        jobs: nodes at a time; 0 for what this machine allows.
-    """
-
-    stick: Path | None = None
-    kernel: Path | None = None
-    only: tuple[Part, ...] = ()
-    until: str | None = None
-    timeout: float | None = None
-    output: Path | None = None
-    mirror: str | None = None
-    tpm: bool = False
-    firmware: FirmwareKind = "uefi"
-    words: tuple[str, ...] = ()
-    jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +59,25 @@ def prepare(
     found = Report(
         [unknown(app_codes.NO_SUCH_NODE, "node", n, nodes, ("nodes",)) for n in names if n not in nodes]
     )
+    found.extend(contradictions(workspace, names or nodes))
     built, problems = load_built(file, host.files)
     found.extend(problems)
+    size, problems = check_stick(options.stick) if options.stick else (1, Report())
+    found.extend(problems)
     if built is None or found.has_errors:
-        return None, workspace.located(found)
+        return None, _only_errors(workspace.located(found))
     reader = _Reader(workspace, plan, built, options, host)
-    cases = [reader.case(nodes[name], jobs) for name in dict.fromkeys(names or nodes)]
+    reader.stick_size = size
+    made = [reader.case(nodes[name], jobs) for name in dict.fromkeys(names or nodes)]
     found.extend(reader.report)
+    cases = tuple(c for c in made if c is not None)
+    found.extend(check_use(options, cases) if len(cases) == len(made) else ())
     located = _only_errors(workspace.located(found))
     if located.has_errors:
         return None, located
-    busybox = b"" if options.stick else _busybox(host)
-    return Prepared(tuple(c for c in cases if c is not None), reader.scripts, busybox), located
+    busybox = None if options.stick else _busybox(host)
+    demand_tools(options, busybox=options.stick is not None or busybox is not None)
+    return Prepared(cases, reader.scripts, busybox or b""), located
 
 
 def _only_errors(report: Report) -> Report:
@@ -113,8 +85,8 @@ def _only_errors(report: Report) -> Report:
     return Report([f for f in report if f.severity is Severity.ERROR or f.rule.code.startswith("VK-Y4")])
 
 
-def _busybox(host: Host) -> bytes:
-    """A static busybox: the hook runs with one, as it does under Ventoy."""
+def _busybox(host: Host) -> bytes | None:
+    """A static busybox, if there is one: the hook runs with one, as it does under Ventoy."""
     for folder in ("/bin", "/usr/bin", "/usr/lib/initramfs-tools/bin"):
         try:
             data = host.files.read(Path(folder) / "busybox")
@@ -122,9 +94,7 @@ def _busybox(host: Host) -> bytes:
             continue
         if is_static(data):
             return data
-    raise MissingToolError(
-        "there is no static busybox on this machine", "Install the package busybox-static."
-    )
+    return None
 
 
 class _Reader:
@@ -135,25 +105,27 @@ class _Reader:
     ) -> None:
         self.workspace, self.plan, self.built = workspace, plan, built
         self.options, self.host = options, host
+        self.stick_size = 1  # one of a direct boot is made to fit
         self.report = Report()
         folder = host.data / FOLDER
         self.scripts = {path: host.files.read(folder / path) for path, _ in listing(folder)}
 
     def case(self, node: NodePlan, jobs: int) -> Case | None:
         """One node's case, or None with findings."""
+        inventory = self.workspace.inventories.get(node.name)
+        assert self.workspace.fleet is not None  # noqa: S101 - prepare() has looked
+        hardware = self.workspace.fleet.nodes[node.name].hardware
+        iommu = any(g.passthrough for g in hardware.gpus) or any("vfio" in h.spec.name for h in node.hooks)
+        wish = TwinWish(self.options.firmware, self.options.tpm, iommu, self.stick_size, jobs)
+        host = HostFacts(emulator.processors(), emulator.free_memory())
+        twin = twin_of(node, inventory, wish, host)
+        self.report.extend(check_network(node, twin))
         expected = {name: self._expectations(name) for name in ("installed", "stick")}
         direct = None if self.options.stick else self._direct(node)
         if self.options.stick is None and direct is None:
             return None
         expected["install"] = expected["stick"] if direct is None else self._expectations(direct.family)
         self._check_until(node, expected["install"])
-        inventory = self.workspace.inventories.get(node.name)
-        assert self.workspace.fleet is not None  # noqa: S101 - prepare() has looked
-        hardware = self.workspace.fleet.nodes[node.name].hardware
-        iommu = any(g.passthrough for g in hardware.gpus) or any("vfio" in h.spec.name for h in node.hooks)
-        wish = TwinWish(self.options.firmware, self.options.tpm, iommu, self._stick_size(), jobs)
-        host = HostFacts(emulator.processors(), emulator.free_memory())
-        twin = twin_of(node, inventory, wish, host)
         notes = (*what_is_assumed(node, inventory, twin), *_what_it_proves(direct))
         if inventory is None:
             message = f"{node.name} has no recorded facts, so its twin is what the fleet file says"
@@ -186,18 +158,6 @@ class _Reader:
         if until is not None and until not in stages:
             message = f"`{until}` is no stage of {node.name}'s installer"
             self.report.add(codes.NO_STAGE.finding(message, f"Name one of: {', '.join(stages)}."))
-
-    def _stick_size(self) -> int:
-        """Bytes of the stick that is rehearsed; one of a direct boot is made to fit."""
-        stick = self.options.stick
-        if stick is None:
-            return 1
-        try:
-            return size_of_disk(stick)
-        except OSError as error:
-            message = f"{stick} cannot be read: {error.strerror or error}"
-            self.report.add(codes.NO_STICK.finding(message, "Name a disk image, or the device of a stick."))
-            return 1
 
     def _direct(self, node: NodePlan) -> Direct | None:
         image = self.plan.image(node.image)

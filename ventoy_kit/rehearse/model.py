@@ -141,6 +141,8 @@ class End(StrEnum):
     """A disk was written to that nobody may write to."""
     LATE = "late"
     """The time was over."""
+    CUT = "cut"
+    """It was interrupted, or this machine failed."""
 
 
 @dataclass(frozen=True, slots=True)
