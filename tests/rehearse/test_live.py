@@ -13,15 +13,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.app.workspaces import ROOT, Cli, command, environment, make_starter, tree
-from tests.conftest import CACHE, PATH
+from tests.app.workspaces import ROOT, Cli, make_starter, tree
+from tests.conftest import CACHE
 from tests.rehearse import debian_fleet
 from tests.support.debian_archive import private_package, receive, served
 
@@ -171,66 +170,6 @@ class TestDebian:
         )
         assert code == 0, node
         assert [a["end"] for a in node["acts"]] == ["consent", "reached"]
-
-
-@pytest.mark.needs_tool("losetup")
-def test_a_killed_rehearsal_leaves_nothing_and_the_next_one_starts_clean(
-    tmp_path: Path, generic_kernel: Path, cli: Cli, temporary: Path
-):
-    file = make_starter(tmp_path / "fleet")
-    assert cli("build", "--quiet", "-f", file).code == 0
-    words: list[str | Path] = [
-        "rehearse",
-        "node1",
-        "-f",
-        file,
-        "--kernel",
-        generic_kernel,
-        "--only",
-        "install",
-        "--until",
-        "hook",
-    ]
-    files = tree(file.parent)
-    process = subprocess.Popen(
-        command(*words), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_for(lambda: bool(machines(temporary)), 120)
-    finally:
-        process.kill()
-        process.wait()
-    wait_for(lambda: not machines(temporary), 30)
-    for table in (Path("/proc/mounts").read_text(), loop_devices()):
-        assert str(tmp_path) not in table
-    assert any(temporary.iterdir())
-    ran = cli.json(*words)
-    assert ran.result["nodes"]["node1"]["acts"][0]["end"] == "reached"
-    assert tree(file.parent) == files
-
-
-def machines(folder: Path) -> list[int]:
-    """Process ids of the QEMUs whose files lie below a folder."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        if words.startswith("qemu-system") and str(folder) in words:
-            found.append(int(entry.name))
-    return found
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def loop_devices() -> str:
-    return subprocess.run(["losetup", "-a"], capture_output=True, text=True, env={"PATH": PATH}).stdout
 
 
 class TestStick:

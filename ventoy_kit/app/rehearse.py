@@ -69,7 +69,7 @@ def _play(
 ) -> list[RehearsalReport]:
     """All nodes, some at a time."""
     engine = emulator.find_emulator(host.process, PROGRAM)
-    keeper.begin()
+    keeper.begin(case.node.name for case in prepared.cases)
     stop = Stop()
     work = [
         functools.partial(

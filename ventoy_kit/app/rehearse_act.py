@@ -32,6 +32,9 @@ SLOW = 4.0
 LONGEST = 3600.0
 """Seconds that an act may take at most, with KVM."""
 
+SILENCE = 30.0
+"""Seconds without a word from a kernel after which KVM is given up; a guest that it cannot run may also turn in circles."""
+
 LOOK = 2.0
 """Seconds between two looks at disks and screen."""
 
@@ -258,6 +261,9 @@ class _Watch:
             ended = self.follower.ended(at) or ended
             if ended is not None:
                 return ended
+            speaks = self.scene.emulator.kvm and self.act.ticket is not None
+            if speaks and at > SILENCE and not self.follower.text:
+                raise BrokenKvmError
             if at > self.longest:
                 text = f"It was not done after {self.longest:.0f} seconds."
                 return Ended(

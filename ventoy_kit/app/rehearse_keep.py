@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,9 +32,10 @@ class Keeper:
     written: dict[str, Path] = field(default_factory=dict)
     failed: dict[str, StorageError] = field(default_factory=dict)
 
-    def begin(self) -> None:
-        """Make the folder before anything is started. Raises StorageError."""
-        make_folder(self.folder)
+    def begin(self, nodes: Iterable[str]) -> None:
+        """Make the folders before anything is started. Raises StorageError."""
+        for node in nodes:
+            make_folder(self.folder / node)
 
     def keep(self, report: RehearsalReport) -> None:
         """Write text, JSON, HTML, consoles and pictures of a node. A failure is kept for the end."""
@@ -46,7 +48,6 @@ class Keeper:
             for number, picture in enumerate(act.pictures, start=1):
                 files[f"screen-{act.act}-{number:02d}.png"] = picture.png
         try:
-            make_folder(base)
             for name, _ in listing(base):
                 if OWN.fullmatch(name) and name not in files:
                     remove_file(base / name)
