@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from ventoy_kit import __version__
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.rehearse_act import Scene, play
 from ventoy_kit.app.rehearse_disk import look_at_disks
 from ventoy_kit.app.rehearse_options import RehearseOptions
 from ventoy_kit.app.rehearse_prepare import Prepared
-from ventoy_kit.edge.emulator import Emulator
-from ventoy_kit.edge.files import exists
+from ventoy_kit.edge.emulator import Emulator, firmware_files
+from ventoy_kit.edge.files import digests_of, exists
 from ventoy_kit.edge.run_folder import make_sparse, run_folder, sparse_digest
 from ventoy_kit.edge.workers import Stop
 from ventoy_kit.errors import MachineError
@@ -106,7 +107,16 @@ def _report(
         safety=safety,
         verdict=judge_rehearsal(played, safety),
         notes=case.notes,
+        digests=case.digests,
+        tools=tuple(_tools(case)),
     )
+
+
+def _tools(case: Case) -> Iterator[tuple[str, str]]:
+    yield "ventoy-kit", __version__
+    if case.twin.firmware == "uefi":
+        code, _ = firmware_files()
+        yield "firmware", f"{code} (SHA-256 {digests_of(code, 'sha256')[0]})"
 
 
 def _digests(scene: Scene) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -133,13 +133,14 @@ class _Reader:
             self.report.add(codes.ALONE.finding(message, remedy, path=("nodes", node.name), on_key=True))
         case = Case(
             self.plan.fleet,
-            self.built.manifest.generation,
+            "" if direct is None else self.built.manifest.generation,
             node,
             twin,
             direct,
             self.options.stick.absolute() if self.options.stick else None,
             expected,
             notes,
+            tuple(self._digests(node, direct)),
         )
         try:
             network_of(case, read_mirror(self.options.mirror) if self.options.mirror else None)
@@ -148,6 +149,21 @@ class _Reader:
             at = ("nodes", node.name, "network", "address")
             self.report.add(codes.MIRROR.finding(f"{node.name}: {error}", remedy, path=at))
         return case
+
+    def _digests(self, node: NodePlan, direct: Direct | None) -> Iterator[tuple[str, str]]:
+        """What is rehearsed, so that a report can be compared with what lies on a stick."""
+        yield "fleet file", self.workspace.digest
+        if direct is None:
+            return
+        delivery = delivery_of(self.built.manifest, node.name)
+        known = {e.path: e.sha256 for e in self.built.manifest.entries}
+        yield f"image {direct.iso.name}", known[delivery.iso] if delivery else ""
+        yield "kernel (not of the image)" if direct.stand_in else "kernel", _sha256(direct.kernel)
+        if direct.initrd:
+            yield "RAM disk", _sha256(direct.initrd)
+        yield "injection archive", _sha256(direct.archive)
+        if direct.runner_sha256 is not None:
+            yield "first-boot runner", direct.runner_sha256
 
     def _expectations(self, name: str) -> Expectations:
         return parse_expectations(self.scripts[f"{name}.toml"].decode())
@@ -207,7 +223,7 @@ class _Reader:
             ticket=self._bytes(delivery.ticket),
             auto=self._bytes(str(PurePath(delivery.ticket).with_name("auto"))),
             archive=archive,
-            runner_sha256=hashlib.sha256(runner[0]).hexdigest() if runner else None,
+            runner_sha256=_sha256(runner[0]) if runner else None,
             answer=answer[0] if answer else None,
         )
 
@@ -215,11 +231,18 @@ class _Reader:
         return b"".join(self.built.sources[path]())
 
 
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def _what_it_proves(direct: Direct | None) -> tuple[str, ...]:
     """What this way to start leaves open, as sentences for the report."""
     if direct is None:
         told = "what is said of it comes from disks, power and pictures of the screen."
-        return (f"The stick starts as it is, so nothing speaks on the serial console: {told}",)
+        return (
+            f"The stick starts as it is, so nothing speaks on the serial console: {told}",
+            "What is on the stick was not compared with the fleet file: `ventoy-kit status STICK` does that.",
+        )
     out = [
         "Ventoy itself was not started: its menus, and that it hands over these very files, are for `--stick`."
     ]
