@@ -1,17 +1,14 @@
 """Rehearsals with real machines: the Debian installer as it is, and Proxmox's init as a stand-in has it.
 
 `make test` plays a whole rehearsal of a Proxmox node; `make soak` plays Debian nodes: their installer did not come to its
-early command within six minutes on two emulated cores. A start from a stick with a real Ventoy needs one:
-VENTOY_KIT_VENTOY names an image of it.
+early command within six minutes on two emulated cores.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,66 +167,3 @@ class TestDebian:
         )
         assert code == 0, node
         assert [a["end"] for a in node["acts"]] == ["consent", "reached"]
-
-
-class TestStick:
-    """A start from a stick."""
-
-    def rehearse(self, cli: Cli, folder: Path, stick: Path, until: str) -> dict[str, Any]:
-        file = make_starter(folder / "fleet")
-        assert cli("build", "--quiet", "-f", file).code == 0
-        before = (stick.stat().st_mtime_ns, stick.stat().st_size)
-        ran = cli.json(
-            "rehearse", "node1", "-f", file, "--stick", stick, "--until", until, "--report", folder / "r"
-        )
-        assert ran.envelope["result"] is not None, ran.out
-        assert (stick.stat().st_mtime_ns, stick.stat().st_size) == before
-        assert list((folder / "r/node1").glob("screen-stick-*.png")), ran.out
-        node: dict[str, Any] = ran.envelope["result"]["nodes"]["node1"]
-        return node
-
-    def test_whatever_starts_from_it_stays_as_it_was(self, tmp_path: Path, cli: Cli):
-        """A stick that writes to itself: GRUB saves a variable there."""
-        image, block = tmp_path / "stick.img", tmp_path / "grubenv"
-        block.write_bytes(b"# GRUB Environment Block\n".ljust(1024, b"#"))
-        (tmp_path / "grub.cfg").write_text(
-            "search --file --set=root /grubenv\nset seen=yes\nsave_env -f ($root)/grubenv seen\nreboot\n"
-        )
-        program = tmp_path / "loader.efi"
-        modules = ["fat", "search", "search_fs_file", "loadenv", "reboot", "normal"]
-        with image.open("wb") as file:
-            file.truncate(64 << 20)
-        steps: tuple[list[str | Path], ...] = (
-            [
-                "grub-mkimage",
-                "-O",
-                "x86_64-efi",
-                "-p",
-                "/",
-                "-o",
-                program,
-                "-c",
-                tmp_path / "grub.cfg",
-                *modules,
-            ],
-            ["mformat", "-i", image, "-F", "::"],
-            ["mmd", "-i", image, "::/EFI", "::/EFI/BOOT"],
-            ["mcopy", "-i", image, program, "::/EFI/BOOT/BOOTX64.EFI"],
-            ["mcopy", "-i", image, block, "::/grubenv"],
-        )
-        for words in steps:
-            subprocess.run(words, check=True, capture_output=True)
-        digest = hashlib.sha256(image.read_bytes()).hexdigest()
-        node = self.rehearse(cli, tmp_path, image, "written")
-        assert hashlib.sha256(image.read_bytes()).hexdigest() == digest
-        (act,) = node["acts"]
-        assert (act["end"], passed(act)) == ("restarted", ["loader"])
-        assert act["written"]["stick"] > 0
-        assert safety(node)["host"] is True
-
-    def test_ventoy_itself(self, tmp_path: Path, cli: Cli):
-        named = os.environ.get("VENTOY_KIT_VENTOY")
-        if not named or not Path(named).is_file():
-            pytest.skip("Ventoy itself was not started: VENTOY_KIT_VENTOY names no image of a stick")
-        node = self.rehearse(cli, tmp_path, Path(named), "loader")
-        assert passed(node["acts"][0])[0] == "loader"

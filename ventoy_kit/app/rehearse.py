@@ -22,6 +22,7 @@ from ventoy_kit.rehearse.as_text import HELD, as_data, minutes
 from ventoy_kit.rehearse.model import RehearsalReport
 from ventoy_kit.rehearse.qemu import PROGRAM
 from ventoy_kit.rehearse.verdict import exit_findings
+from ventoy_kit.report import Report
 
 KEPT = "rehearsals"
 """Folder in the cache where reports are kept that no other folder was named for, by fleet and node."""
@@ -52,10 +53,12 @@ def rehearse(file: Path, names: Sequence[str], options: RehearseOptions, host: H
         return Outcome("rehearse", report)
     keeper = Keeper(options.output or host.cache.root / KEPT / prepared.cases[0].fleet)
     reports = _play(prepared, options, host, jobs, keeper)
+    failed = Report()
     for one in reports:
         for unsafe, message, remedy in exit_findings(one):
             rule = codes.UNSAFE if unsafe else codes.FAILED
-            report.add(rule.finding(message, remedy))
+            failed.add(rule.finding(message, remedy, path=("nodes", one.node), on_key=True))
+    report.extend(failed.located(prepared.marked.locate) if prepared.marked else failed)
     for node, error in keeper.failed.items():
         remedy = "Free some space, or name another folder with --report."
         report.add(codes.NOT_KEPT.finding(f"the report of {node} is not kept: {error.message}", remedy))

@@ -60,12 +60,12 @@ def check_network(node: NodePlan, twin: Twin) -> Report:
     return Report([finding])
 
 
-def check_stick(stick: Path) -> tuple[int, Report]:
-    """Bytes of a stick that is to be started, and what speaks against it."""
+def check_stick(stick: Path) -> tuple[int, str, Report]:
+    """Bytes of a stick that is to be started, the version of its Ventoy, and what speaks against it."""
     place = Place(str(stick))
 
-    def refused(message: str, remedy: str) -> tuple[int, Report]:
-        return 1, Report([codes.NO_STICK.finding(message, remedy, place=place)])
+    def refused(message: str, remedy: str) -> tuple[int, str, Report]:
+        return 1, "", Report([codes.NO_STICK.finding(message, remedy, place=place)])
 
     try:
         size = size_of_disk(stick)
@@ -78,12 +78,13 @@ def check_stick(stick: Path) -> tuple[int, Report]:
         return refused(
             f"{stick} holds no Ventoy: {why}", "Name the whole stick, or an image of it, not a partition."
         )
-    if not ventoy_version(stick, layout.boot.offset):
+    version = ventoy_version(stick, layout.boot.offset)
+    if not version:
         return refused(
             f"{stick} has Ventoy's partitions, but no Ventoy in the second one",
             "Install Ventoy on it, or rehearse without --stick.",
         )
-    return size, Report()
+    return size, version, Report()
 
 
 def check_use(options: RehearseOptions, cases: Sequence[Case]) -> Report:

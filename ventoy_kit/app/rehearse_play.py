@@ -114,6 +114,8 @@ def _report(
 
 def _tools(case: Case) -> Iterator[tuple[str, str]]:
     yield "ventoy-kit", __version__
+    if case.ventoy:
+        yield "Ventoy on the stick", case.ventoy
     if case.twin.firmware == "uefi":
         code, _ = firmware_files()
         yield "firmware", f"{code} (SHA-256 {digests_of(code, 'sha256')[0]})"

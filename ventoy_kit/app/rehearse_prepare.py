@@ -17,6 +17,7 @@ from ventoy_kit.app.rehearse_options import RehearseOptions
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge import emulator
 from ventoy_kit.edge.files import listing
+from ventoy_kit.fleet.marks import Marked
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.payload.model import ARMED_MENU
 from ventoy_kit.plan.model import NodePlan, Plan
@@ -36,11 +37,12 @@ FOLDER = "rehearsals"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is going to be played, and with what: the scripts by name, a static busybox."""
+    """What is going to be played, and with what: the scripts by name, a static busybox; `marked` are places in the fleet."""
 
     cases: tuple[Case, ...]
     scripts: Mapping[str, bytes]
     busybox: bytes
+    marked: Marked | None = None
 
 
 def prepare(
@@ -62,12 +64,12 @@ def prepare(
     found.extend(contradictions(workspace, names or nodes))
     built, problems = load_built(file, host.files)
     found.extend(problems)
-    size, problems = check_stick(options.stick) if options.stick else (1, Report())
+    size, ventoy, problems = check_stick(options.stick) if options.stick else (1, "", Report())
     found.extend(problems)
     if built is None or found.has_errors:
         return None, _only_errors(workspace.located(found))
     reader = _Reader(workspace, plan, built, options, host)
-    reader.stick_size = size
+    reader.stick_size, reader.ventoy = size, ventoy
     made = [reader.case(nodes[name], jobs) for name in dict.fromkeys(names or nodes)]
     found.extend(reader.report)
     cases = tuple(c for c in made if c is not None)
@@ -77,7 +79,7 @@ def prepare(
         return None, located
     busybox = None if options.stick else _busybox(host)
     demand_tools(options, busybox=options.stick is not None or busybox is not None)
-    return Prepared(cases, reader.scripts, busybox or b""), located
+    return Prepared(cases, reader.scripts, busybox or b"", workspace.marked), located
 
 
 def _only_errors(report: Report) -> Report:
@@ -105,7 +107,7 @@ class _Reader:
     ) -> None:
         self.workspace, self.plan, self.built = workspace, plan, built
         self.options, self.host = options, host
-        self.stick_size = 1  # one of a direct boot is made to fit
+        self.stick_size, self.ventoy = 1, ""  # one of a direct boot is made to fit
         self.report = Report()
         folder = host.data / FOLDER
         self.scripts = {path: host.files.read(folder / path) for path, _ in listing(folder)}
@@ -141,6 +143,7 @@ class _Reader:
             expected,
             notes,
             tuple(self._digests(node, direct)),
+            self.ventoy,
         )
         try:
             network_of(case, read_mirror(self.options.mirror) if self.options.mirror else None)

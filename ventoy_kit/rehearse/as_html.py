@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator
 
 from ventoy_kit.rehearse.as_text import HELD, about, disk_cells, machine_lines, minutes, stage_lines
@@ -27,9 +28,10 @@ p {{ margin: .3rem 0; }}
 table {{ border-collapse: collapse; width: 100%; margin: .3rem 0 .6rem; }}
 th, td {{ text-align: left; vertical-align: top; padding: .25em .7em .25em 0; border-bottom: 1px solid #ccc; }}
 td.time {{ white-space: nowrap; width: 6em; font-variant-numeric: tabular-nums; }}
-td.sign {{ white-space: nowrap; width: 6em; font-weight: bold; }}
+td.sign {{ white-space: nowrap; width: 7em; font-weight: bold; overflow-wrap: normal; }}
 td.what {{ width: 9em; }}
-code {{ font: 9pt 'DejaVu Sans Mono', Consolas, monospace; }}
+.code {{ white-space: nowrap; }}
+code {{ font: .85em 'DejaVu Sans Mono', Consolas, monospace; }}
 .bad {{ color: #a11212; }}
 .good {{ color: #1b6e3c; }}
 .open {{ color: #555; }}
@@ -40,7 +42,7 @@ figure img {{ width: 100%; height: auto; border: 1px solid #999; background: #00
 figcaption {{ font-size: .85em; color: #333; }}
 figure.last {{ width: 64%; }}
 @media screen and (max-width: 40rem) {{
-  td.sign {{ white-space: normal; width: 3.5em; }}
+  td.sign {{ white-space: normal; width: 4.5em; }}
   td.time {{ width: 4em; }}
   td.what {{ width: 6em; }}
   figure, figure.last {{ width: 100%; }}
@@ -64,8 +66,8 @@ def as_html(report: RehearsalReport, paper: Paper = "a4") -> str:
     parts = [
         f"<main>\n<h1>{escape(name)}</h1>\n<p>{escape(report.title)}</p>\n",
         f'<div class="verdict {"passed" if passed else "failed"}"><p><strong>{"PASSED" if passed else "FAILED"}</strong></p>',
-        f"<p>{escape(report.verdict.text)}</p>",
-        f"<p>What to do: {escape(report.verdict.remedy)}</p>" if report.verdict.remedy else "",
+        f"<p>{_rich(report.verdict.text)}</p>",
+        f"<p>What to do: {_rich(report.verdict.remedy)}</p>" if report.verdict.remedy else "",
         "</div>\n",
         _pairs(about(report)),
         "<h2>Acts</h2>\n",
@@ -74,7 +76,7 @@ def as_html(report: RehearsalReport, paper: Paper = "a4") -> str:
         _table(("", "what must hold", "what was seen"), map(_check, report.safety)),
     ]
     if report.notes:
-        notes = "".join(f"<li>{escape(n)}</li>\n" for n in report.notes)
+        notes = "".join(f"<li>{_rich(n)}</li>\n" for n in report.notes)
         parts.append(f"<h2>What this does not prove</h2>\n<ul>\n{notes}</ul>\n")
     parts += [
         "<h2>Each act</h2>\n",
@@ -95,6 +97,12 @@ def as_html(report: RehearsalReport, paper: Paper = "a4") -> str:
     return document(name, style, "".join((*parts, "</main>\n")), pictures=True)
 
 
+def _rich(text: str) -> str:
+    """A sentence: what stands in backticks is code, and the code of a rule is never cut in two."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return re.sub(r"\bVK-[A-Z]\d\d\b", r'<span class="code">\g<0></span>', marked)
+
+
 def _pairs(rows: Iterable[tuple[str, str]]) -> str:
     """A table of what and how."""
     return _table((), ((f'<td class="what">{escape(what)}</td>', escape(how)) for what, how in rows))
@@ -112,12 +120,12 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def _check(check: SafetyCheck) -> tuple[str, str, str]:
     look = {True: "good", False: "bad", None: "open"}[check.held]
-    return f'<td class="sign {look}">{HELD[check.held]}</td>', escape(check.title), escape(check.detail)
+    return f'<td class="sign {look}">{HELD[check.held]}</td>', _rich(check.title), _rich(check.detail)
 
 
 def _overview(act: ActResult) -> tuple[str, str, str, str]:
     took = f'<td class="time">{minutes(act.seconds)}</td>'
-    return _sign(act), escape(act.title), took, escape(act.verdict.text)
+    return _sign(act), _rich(act.title), took, _rich(act.verdict.text)
 
 
 def _sign(act: ActResult) -> str:
@@ -130,11 +138,11 @@ def _act(act: ActResult, way: Way) -> str:
     sign = f'<span class="{"good" if good else "bad"}">{"as it should" if good else "FAILED"}</span>'
     stages = ((f'<td class="time">{at}</td>', escape(title)) for at, title in stage_lines(act))
     said = f"<pre>{escape(act.verdict.said)}</pre>\n" if act.verdict.said else ""
-    remedy = f"<p>What to do: {escape(act.verdict.remedy)}</p>\n" if act.verdict.remedy else ""
+    remedy = f"<p>What to do: {_rich(act.verdict.remedy)}</p>\n" if act.verdict.remedy else ""
     console = escape(tidy(act.console)[-CONSOLE:])
     return (
-        f"<section>\n<h3>{escape(act.title)}: {sign}</h3>\n{_table(('after', 'stage'), stages)}"
-        f"<p>{escape(act.verdict.text)} It took {minutes(act.seconds)}.</p>\n{remedy}{said}"
+        f"<section>\n<h3>{_rich(act.title)}: {sign}</h3>\n{_table(('after', 'stage'), stages)}"
+        f"<p>{_rich(act.verdict.text)} It took {minutes(act.seconds)}.</p>\n{remedy}{said}"
         f"{''.join(_pictures(act, way))}\n"
         f"<details><summary>Console</summary>\n<pre>{console}</pre></details>\n</section>\n"
     )

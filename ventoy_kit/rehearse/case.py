@@ -70,6 +70,7 @@ class Case:
         expected: by `install` (the family's, or the stick's) and `installed`.
         notes: what the rehearsal does not prove.
         digests: SHA-256 of what is rehearsed, by what it is.
+        ventoy: the version of Ventoy on the stick; empty without one.
     """
 
     fleet: str
@@ -81,3 +82,4 @@ class Case:
     expected: Mapping[str, Expectations]
     notes: tuple[str, ...]
     digests: tuple[tuple[str, str], ...] = ()
+    ventoy: str = ""
