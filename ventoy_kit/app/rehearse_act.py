@@ -24,6 +24,7 @@ from ventoy_kit.rehearse.case import Case, Direct
 from ventoy_kit.rehearse.follow import Ended, Follower, Passed, filled, filled_sign, last_lines
 from ventoy_kit.rehearse.model import ActResult, End, Picture, TwinDisk
 from ventoy_kit.rehearse.qemu import Network, Paths, Start, arguments, writable_outside
+from ventoy_kit.rehearse.screens import is_new
 from ventoy_kit.rehearse.verdict import TITLES, judge_act
 
 SLOW = 4.0
@@ -225,6 +226,7 @@ class _Watch:
     _read: int = 0
     _traffic: dict[str, tuple[int, int]] = field(default_factory=dict)
     _mark: int = 0
+    _kept: bytes = b""
     _busy: tuple[float, float] = (0.0, 0.0)
 
     def result(self, ended: Ended) -> ActResult:
@@ -356,17 +358,18 @@ class _Watch:
             self.follower.moved(at)
 
     def picture(self, title: str, *, last: bool = False) -> bool:
-        """Keep the screen, if it is another one than before; whether it is."""
+        """Keep the screen, if it shows something new; whether it is another one than before."""
         data = self.machine.screen()
-        if data is None or (not last and len(self.pictures) >= PICTURES):
+        if data is None:
             return False
         mark = zlib.crc32(data)
-        if mark == self._mark and not last:
-            return False
-        if mark == self._mark and self.pictures:
-            self.pictures.pop()
-        self._mark = mark
-        png = png_of(data)
-        if png is not None:
-            self.pictures.append(Picture(self.machine.seconds, title, png))
-        return True
+        moved, self._mark = mark != self._mark, mark
+        new = is_new(self._kept, data)
+        if (new and len(self.pictures) < PICTURES) or last:
+            if not new and self.pictures:
+                self.pictures.pop()
+            png = png_of(data)
+            if png is not None:
+                self._kept = data
+                self.pictures.append(Picture(self.machine.seconds, title, png))
+        return moved
