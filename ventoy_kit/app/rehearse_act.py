@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -225,8 +224,7 @@ class _Watch:
     written: dict[str, int] = field(default_factory=dict)
     _read: int = 0
     _traffic: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _mark: int = 0
-    _kept: bytes = b""
+    _shown: bytes = b""
     _busy: tuple[float, float] = (0.0, 0.0)
 
     def result(self, ended: Ended) -> ActResult:
@@ -308,7 +306,12 @@ class _Watch:
         return None
 
     def _processor(self, at: float) -> None:
-        """A twin that computes, or would if this machine had a processor to spare, does not stand still."""
+        """A twin that computes, or would if this machine had a processor to spare, does not stand still.
+
+        Of a stick this says nothing: Ventoy's menu computes while it waits for a key.
+        """
+        if self.scene.case.stick is not None:
+            return
         before, then = self._busy
         self._busy = (self.machine.busy(), at)
         if self._busy[0] - before > BUSY * (at - then):
@@ -358,18 +361,17 @@ class _Watch:
             self.follower.moved(at)
 
     def picture(self, title: str, *, last: bool = False) -> bool:
-        """Keep the screen, if it shows something new; whether it is another one than before."""
+        """Keep the screen, if it shows something new; whether it does."""
         data = self.machine.screen()
         if data is None:
             return False
-        mark = zlib.crc32(data)
-        moved, self._mark = mark != self._mark, mark
-        new = is_new(self._kept, data)
-        if (new and len(self.pictures) < PICTURES) or last:
+        new = is_new(self._shown, data)
+        if new:
+            self._shown = data
+        if last or (new and len(self.pictures) < PICTURES):
             if not new and self.pictures:
                 self.pictures.pop()
             png = png_of(data)
             if png is not None:
-                self._kept = data
                 self.pictures.append(Picture(self.machine.seconds, title, png))
-        return moved
+        return new

@@ -77,9 +77,8 @@ def prepare(
     located = _only_errors(workspace.located(found))
     if located.has_errors:
         return None, located
-    busybox = None if options.stick else _busybox(host)
-    demand_tools(options, busybox=options.stick is not None or busybox is not None)
-    return Prepared(cases, reader.scripts, busybox or b"", workspace.marked), located
+    demand_tools(options, busybox=options.stick is not None or reader.busybox is not None)
+    return Prepared(cases, reader.scripts, reader.busybox or b"", workspace.marked), located
 
 
 def _only_errors(report: Report) -> Report:
@@ -109,6 +108,7 @@ class _Reader:
         self.options, self.host = options, host
         self.stick_size, self.ventoy = 1, ""  # one of a direct boot is made to fit
         self.report = Report()
+        self.busybox = None if options.stick else _busybox(host)
         folder = host.data / FOLDER
         self.scripts = {path: host.files.read(folder / path) for path, _ in listing(folder)}
 
@@ -128,7 +128,7 @@ class _Reader:
             return None
         expected["install"] = expected["stick"] if direct is None else self._expectations(direct.family)
         self._check_until(node, expected["install"])
-        notes = (*what_is_assumed(node, inventory, twin), *_what_it_proves(direct))
+        notes = (*what_is_assumed(node, inventory, twin), *_what_it_proves(direct, self.busybox or b""))
         if inventory is None:
             message = f"{node.name} has no recorded facts, so its twin is what the fleet file says"
             remedy = f"Record them: `ventoy-kit hardware scan {node.name}`."
@@ -238,7 +238,7 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _what_it_proves(direct: Direct | None) -> tuple[str, ...]:
+def _what_it_proves(direct: Direct | None, busybox: bytes) -> tuple[str, ...]:
     """What this way to start leaves open, as sentences for the report."""
     if direct is None:
         told = "what is said of it comes from disks, power and pictures of the screen."
@@ -257,5 +257,10 @@ def _what_it_proves(direct: Direct | None) -> tuple[str, ...]:
     else:
         out.append(
             "Words for a serial console were added to the installer's command line; real machines have none."
+        )
+    if b"chattr" not in busybox:
+        out.append(
+            "Ventoy's busybox has chattr, this machine's has not: where the boot overlay writes its record in the firmware "
+            "for the second time, it says that it could not (VK-B65), and does not lead to the installed system."
         )
     return tuple(out)
