@@ -23,6 +23,7 @@ pytestmark = [
         "qemu-system-x86_64", "setpriv", "busybox", "grub-mkimage", "mformat", "mcopy", "losetup"
     ),
     pytest.mark.slow,
+    pytest.mark.timeout(600),
 ]
 TICKET = "The right ticket is in place"
 PROVEN = "Machine and disks proven"

@@ -24,6 +24,7 @@ pytestmark = [
         *("qemu-system-x86_64", "setpriv", "grub-mkimage", "mmd", "mcopy", "mkfs.exfat", "mkfs.fat"),
     ),
     pytest.mark.slow,
+    pytest.mark.timeout(600),
 ]
 
 

@@ -368,10 +368,9 @@ class _Watch:
         new = is_new(self._shown, data)
         if new:
             self._shown = data
-        if last or (new and len(self.pictures) < PICTURES):
+        png = png_of(data) if last or (new and len(self.pictures) < PICTURES) else None
+        if png is not None:
             if not new and self.pictures:
                 self.pictures.pop()
-            png = png_of(data)
-            if png is not None:
-                self.pictures.append(Picture(self.machine.seconds, title, png))
+            self.pictures.append(Picture(self.machine.seconds, title, png))
         return new

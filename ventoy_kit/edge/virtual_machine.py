@@ -26,6 +26,9 @@ from ventoy_kit.errors import MachineError
 _PATIENCE = 60.0
 """Seconds that QEMU may take to open its sockets or to answer; the machine may be busy."""
 
+SMALLEST = (320, 200)
+"""Width and height of the smallest screen that a PC has."""
+
 _REPORT = "Run the command again; if it stays, report it with this line."
 
 
@@ -207,13 +210,16 @@ class VirtualMachine:
 
 
 def png_of(ppm: bytes) -> bytes | None:
-    """A picture in the form P6 (ppm(5)), eight bits a colour, as PNG; None if it is none or has no area."""
+    """A picture in the form P6 (ppm(5)), eight bits a colour, as PNG; None if it is none or too small for a screen.
+
+    While its mode changes, a screen may be a few pixels wide.
+    """
     parts = ppm.split(maxsplit=4)
     if len(parts) < 4 or parts[0] != b"P6" or parts[3] != b"255":
         return None
     width, height = int(parts[1]), int(parts[2])
     pixels = ppm[len(ppm) - 3 * width * height :]
-    if not width or not height or len(pixels) != 3 * width * height:
+    if width < SMALLEST[0] or height < SMALLEST[1] or len(pixels) != 3 * width * height:
         return None
     rows = b"".join(b"\0" + pixels[y * 3 * width : (y + 1) * 3 * width] for y in range(height))
 

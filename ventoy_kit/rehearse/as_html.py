@@ -38,7 +38,7 @@ code {{ font: .85em 'DejaVu Sans Mono', Consolas, monospace; }}
 pre {{ font: 9pt/1.35 'DejaVu Sans Mono', Consolas, monospace; background: #f4f4f4; padding: .6em .8em;
   white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; max-height: 30rem; overflow: auto; }}
 figure {{ display: inline-block; width: 31%; min-width: 14rem; margin: .4rem .8% .4rem 0; vertical-align: top; }}
-figure img {{ width: 100%; height: auto; border: 1px solid #999; background: #000; }}
+figure img {{ width: 100%; height: auto; max-height: 40rem; object-fit: contain; border: 1px solid #999; background: #000; }}
 figcaption {{ font-size: .85em; color: #333; }}
 figure.last {{ width: 64%; }}
 @media screen and (max-width: 40rem) {{
