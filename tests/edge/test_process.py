@@ -1,12 +1,14 @@
 """Starting programs: results, missing programs, deadlines, stdin, locale."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from ventoy_kit.edge.process import SystemProcess, search_path
+from ventoy_kit.edge.process import SystemProcess, bound_to, search_path
 from ventoy_kit.errors import InterruptedRunError, MachineError, MissingToolError
 
 PROCESS = SystemProcess({"mkfs.nothing": "nothing-utils"})
@@ -104,3 +106,37 @@ def test_what_a_watcher_raises_kills_the_program_and_its_children(tmp_path):
 def test_a_watched_program_has_a_deadline():
     with pytest.raises(MachineError, match=r"sleep did not end within 0\.6 seconds"):
         PROCESS.watch(["sleep", "60"], timeout=0.6, tick=lambda: None)
+
+
+def test_what_is_bound_to_a_parent_does_not_outlive_it(tmp_path):
+    begun = tmp_path / "begun"
+    words = bound_to(os.getpid(), ["sh", "-c", f"touch {begun}; exec sleep 60"])
+    code = f"import subprocess, time; subprocess.Popen({words!r}); time.sleep(1)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    # Its parent was another process than the one that it is bound to, so it did not begin.
+    assert not begun.exists()
+    child = subprocess.Popen(words)
+    while not begun.exists():
+        time.sleep(0.01)
+    child.kill()
+    child.wait()
+
+
+def test_a_child_dies_with_a_process_that_is_killed(tmp_path):
+    pid = tmp_path / "pid"
+    code = (
+        "import pathlib, time; from ventoy_kit.edge.process import Child\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "child = Child(['sh', '-c', 'echo $$ >pid.new; mv pid.new pid; exec sleep 60'], folder=folder, log=folder / 'log')\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    while not pid.exists():
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    entry = Path("/proc") / pid.read_text().strip()
+    end = time.monotonic() + 5
+    while entry.exists() and "(sleep) Z" not in (entry / "stat").read_text():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.workspaces import ROOT
-from ventoy_kit.edge.virtual_machine import VirtualMachine, png_of
+from ventoy_kit.edge.virtual_machine import SMALLEST, VirtualMachine, png_of
 from ventoy_kit.errors import MachineError
 
 qemu = pytest.mark.needs_tool("qemu-system-x86_64", "setpriv")
@@ -126,15 +126,26 @@ def is_running(pid: int) -> bool:
 
 
 def test_a_picture_becomes_a_png_with_the_same_pixels():
-    pixels = bytes(range(2 * 3 * 3))
-    png = png_of(b"P6\n3 2\n255\n" + pixels)
+    width, height = SMALLEST
+    pixels = bytes(number % 251 for number in range(width * height * 3))
+    png = png_of(b"P6\n%d %d\n255\n" % SMALLEST + pixels)
     assert png is not None
-    assert struct.unpack(">II", png[16:24]) == (3, 2)
+    assert struct.unpack(">II", png[16:24]) == SMALLEST
     length = int.from_bytes(png[33:37], "big")
     rows = zlib.decompress(png[41 : 41 + length])
-    assert rows == b"\0" + pixels[:9] + b"\0" + pixels[9:]
+    assert rows == b"".join(b"\0" + pixels[at : at + 3 * width] for at in range(0, len(pixels), 3 * width))
 
 
-@pytest.mark.parametrize("data", [b"", b"P6\n3 2\n255\n", b"P5\n1 1\n255\nx", b"P6\n0 0\n255\n", b"P6 3"])
-def test_what_is_no_picture_is_none(data: bytes):
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"P6\n640 480\n255\n",
+        b"P5\n1 1\n255\nx",
+        b"P6\n0 0\n255\n",
+        b"P6 3",
+        pytest.param(b"P6\n160 640\n255\n" + bytes(160 * 640 * 3), id="while the mode changes"),
+    ],
+)
+def test_what_is_no_screen_is_none(data: bytes):
     assert png_of(data) is None

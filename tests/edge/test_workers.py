@@ -19,6 +19,22 @@ def test_results_come_in_order():
     assert at_once([functools.partial(job, n) for n in range(4)], 4, Stop()) == [0, 1, 2, 3]
 
 
+def test_one_that_fails_ends_those_before_it_too():
+    stop = Stop()
+
+    def go_on() -> None:
+        end = time.monotonic() + 20
+        while not stop.asked:
+            assert time.monotonic() < end, "nobody asked it to end"
+            time.sleep(0.01)
+
+    def fail() -> None:
+        raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        at_once([go_on, fail], 2, stop)
+
+
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt()])
 def test_one_that_fails_ends_all(error: BaseException):
     stop = Stop()

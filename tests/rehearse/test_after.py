@@ -17,7 +17,8 @@ from tests.support.debian_archive import mirror
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.rehearse_act import Scene, play
 from ventoy_kit.app.rehearse_disk import look_at_disks
-from ventoy_kit.app.rehearse_prepare import Prepared, RehearseOptions
+from ventoy_kit.app.rehearse_options import RehearseOptions
+from ventoy_kit.app.rehearse_prepare import Prepared
 from ventoy_kit.edge.emulator import find_emulator
 from ventoy_kit.edge.run_folder import make_sparse
 from ventoy_kit.edge.workers import Stop

@@ -93,6 +93,7 @@ def test_the_pieces_do_not_matter(step: int):
     assert ended is not None
     assert (ended.end, ended.code) == (End.REFUSED, "VK-B10")
     assert "Node alpha has serial SN-1." in ended.said
+    assert ended.text == "The boot overlay refused with VK-B10: This machine is not the node that was chosen."
     assert "Press enter" not in ended.said
 
 
@@ -181,14 +182,34 @@ def test_a_proxmox_refusal_keeps_its_words():
     assert ended is not None
     assert (ended.end, ended.code) == (End.REFUSED, "VK-B21")
     assert "Missing: disk0, serial S5G." in ended.said
+    assert ended.text == "The boot overlay refused with VK-B21: A system disk of the node is missing."
+    assert ended.remedy == "Check."
+
+
+def test_a_refusal_that_is_shown_twice_is_kept_once():
+    one = follower("proxmox")
+    said = (
+        "ventoy-kit hands nothing to the installer. Nothing was wiped. (VK-B60)\r\n\r\nThis arming was used up.\r\n"
+        "The firmware did not keep it. (VK-B65)\r\n\r\nWhat to do: Unplug the\r\nstick.\r\n\r\n"
+    )
+    one.feed(said + said + "The machine restarts into its installed system in 10 seconds.\r\n", 20)
+    ended = one.ended(22)
+    assert ended is not None
+    assert (ended.code, ended.said.count("This arming was used up.")) == ("VK-B60", 1)
+    assert ended.text == "The boot overlay refused with VK-B60: This arming was used up."
+    assert ended.remedy == "Unplug the stick."
 
 
 def test_the_question_for_the_name_is_no_common_question():
     one = follower("proxmox")
-    one.feed("\r\nType the node's name (alpha) and press Enter to wipe these disks and install: ", 20)
+    shown = "Fleet vm, node alpha: Alpha\r\n\r\nThese disks will be WIPED:\r\n  /dev/sdb\r\n"
+    asked = "Type the node's name (alpha) and press Enter to wipe these disks and install:"
+    one.feed(f"Welcome to GRUB!\r\n{shown}\r\n{asked} ", 20)
     ended = one.ended(30)
     assert ended is not None
     assert ended.end is End.CONSENT
+    assert ended.said.splitlines()[0] == "Fleet vm, node alpha: Alpha"
+    assert ended.said.splitlines()[-1] == asked
 
 
 def test_what_the_twin_did_counts_in_order():

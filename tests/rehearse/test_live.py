@@ -1,27 +1,23 @@
 """Rehearsals with real machines: the Debian installer as it is, and Proxmox's init as a stand-in has it.
 
 `make test` plays a whole rehearsal of a Proxmox node; `make soak` plays Debian nodes: their installer did not come to its
-early command within six minutes on two emulated cores. A start from a stick with a real Ventoy needs one:
-VENTOY_KIT_VENTOY names an image of it.
+early command within six minutes on two emulated cores.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.app.workspaces import ROOT, Cli, command, environment, make_starter, tree
-from tests.conftest import CACHE, PATH
+from tests.app.workspaces import ROOT, Cli, make_starter, tree
+from tests.conftest import CACHE
 from tests.rehearse import debian_fleet
 from tests.support.debian_archive import private_package, receive, served
 
@@ -171,126 +167,3 @@ class TestDebian:
         )
         assert code == 0, node
         assert [a["end"] for a in node["acts"]] == ["consent", "reached"]
-
-
-@pytest.mark.needs_tool("losetup")
-def test_a_killed_rehearsal_leaves_nothing_and_the_next_one_starts_clean(
-    tmp_path: Path, generic_kernel: Path, cli: Cli, temporary: Path
-):
-    file = make_starter(tmp_path / "fleet")
-    assert cli("build", "--quiet", "-f", file).code == 0
-    words: list[str | Path] = [
-        "rehearse",
-        "node1",
-        "-f",
-        file,
-        "--kernel",
-        generic_kernel,
-        "--only",
-        "install",
-        "--until",
-        "hook",
-    ]
-    files = tree(file.parent)
-    process = subprocess.Popen(
-        command(*words), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_for(lambda: bool(machines(temporary)), 120)
-    finally:
-        process.kill()
-        process.wait()
-    wait_for(lambda: not machines(temporary), 30)
-    for table in (Path("/proc/mounts").read_text(), loop_devices()):
-        assert str(tmp_path) not in table
-    assert any(temporary.iterdir())
-    ran = cli.json(*words)
-    assert ran.result["nodes"]["node1"]["acts"][0]["end"] == "reached"
-    assert tree(file.parent) == files
-
-
-def machines(folder: Path) -> list[int]:
-    """Process ids of the QEMUs whose files lie below a folder."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        if words.startswith("qemu-system") and str(folder) in words:
-            found.append(int(entry.name))
-    return found
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def loop_devices() -> str:
-    return subprocess.run(["losetup", "-a"], capture_output=True, text=True, env={"PATH": PATH}).stdout
-
-
-class TestStick:
-    """A start from a stick."""
-
-    def rehearse(self, cli: Cli, folder: Path, stick: Path, until: str) -> dict[str, Any]:
-        file = make_starter(folder / "fleet")
-        assert cli("build", "--quiet", "-f", file).code == 0
-        before = (stick.stat().st_mtime_ns, stick.stat().st_size)
-        ran = cli.json(
-            "rehearse", "node1", "-f", file, "--stick", stick, "--until", until, "--report", folder / "r"
-        )
-        assert ran.envelope["result"] is not None, ran.out
-        assert (stick.stat().st_mtime_ns, stick.stat().st_size) == before
-        assert list((folder / "r/node1").glob("screen-stick-*.png")), ran.out
-        node: dict[str, Any] = ran.envelope["result"]["nodes"]["node1"]
-        return node
-
-    def test_whatever_starts_from_it_stays_as_it_was(self, tmp_path: Path, cli: Cli):
-        """A stick that writes to itself: GRUB saves a variable there."""
-        image, block = tmp_path / "stick.img", tmp_path / "grubenv"
-        block.write_bytes(b"# GRUB Environment Block\n".ljust(1024, b"#"))
-        (tmp_path / "grub.cfg").write_text(
-            "search --file --set=root /grubenv\nset seen=yes\nsave_env -f ($root)/grubenv seen\nreboot\n"
-        )
-        program = tmp_path / "loader.efi"
-        modules = ["fat", "search", "search_fs_file", "loadenv", "reboot", "normal"]
-        with image.open("wb") as file:
-            file.truncate(64 << 20)
-        steps: tuple[list[str | Path], ...] = (
-            [
-                "grub-mkimage",
-                "-O",
-                "x86_64-efi",
-                "-p",
-                "/",
-                "-o",
-                program,
-                "-c",
-                tmp_path / "grub.cfg",
-                *modules,
-            ],
-            ["mformat", "-i", image, "-F", "::"],
-            ["mmd", "-i", image, "::/EFI", "::/EFI/BOOT"],
-            ["mcopy", "-i", image, program, "::/EFI/BOOT/BOOTX64.EFI"],
-            ["mcopy", "-i", image, block, "::/grubenv"],
-        )
-        for words in steps:
-            subprocess.run(words, check=True, capture_output=True)
-        digest = hashlib.sha256(image.read_bytes()).hexdigest()
-        node = self.rehearse(cli, tmp_path, image, "written")
-        assert hashlib.sha256(image.read_bytes()).hexdigest() == digest
-        (act,) = node["acts"]
-        assert (act["end"], passed(act)) == ("restarted", ["loader"])
-        assert act["written"]["stick"] > 0
-        assert safety(node)["host"] is True
-
-    def test_ventoy_itself(self, tmp_path: Path, cli: Cli):
-        named = os.environ.get("VENTOY_KIT_VENTOY")
-        if not named or not Path(named).is_file():
-            pytest.skip("Ventoy itself was not started: VENTOY_KIT_VENTOY names no image of a stick")
-        node = self.rehearse(cli, tmp_path, Path(named), "loader")
-        assert passed(node["acts"][0])[0] == "loader"

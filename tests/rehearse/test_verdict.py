@@ -128,6 +128,13 @@ def test_what_was_not_played_is_open_and_not_held():
     }
 
 
+def test_an_act_that_was_cut_short_proves_nothing_and_fails():
+    cut = Ended(End.CUT, "It was cut short: the rehearsal was interrupted.", "", None, "Run it again.")
+    report = rehearsed([act("stranger", cut)], Looks(SAME, SAME, 0, ()))
+    assert {c.id: c.held for c in report.safety}["identity"] is None
+    assert (report.verdict.passed, report.verdict.end) == (False, End.CUT)
+
+
 @pytest.mark.parametrize(("foreign", "held"), [(False, False), (True, None)])
 def test_what_was_written_to_a_stick_is_said(foreign: bool, held: bool | None):
     looks = Looks(SAME, SAME, 512, (), foreign)

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.outcome import Block, Heading, Lines, Outcome, Table
+from ventoy_kit.app.rehearse_checks import check_wishes
+from ventoy_kit.app.rehearse_keep import Keeper
+from ventoy_kit.app.rehearse_options import RehearseOptions
 from ventoy_kit.app.rehearse_play import rehearse_node
-from ventoy_kit.app.rehearse_prepare import Prepared, RehearseOptions, prepare
-from ventoy_kit.app.writable import unwritable
+from ventoy_kit.app.rehearse_prepare import Prepared, prepare
 from ventoy_kit.edge import emulator
-from ventoy_kit.edge.files import make_folder, write_atomic
 from ventoy_kit.edge.workers import Stop, at_once
+from ventoy_kit.errors import InterruptedRunError
 from ventoy_kit.rehearse import codes
-from ventoy_kit.rehearse.acts import read_mirror
-from ventoy_kit.rehearse.as_html import as_html
-from ventoy_kit.rehearse.as_text import HELD, as_data, as_text, minutes
+from ventoy_kit.rehearse.as_text import HELD, as_data, minutes
 from ventoy_kit.rehearse.model import RehearsalReport
 from ventoy_kit.rehearse.qemu import PROGRAM
 from ventoy_kit.rehearse.verdict import exit_findings
 from ventoy_kit.report import Report
+
+KEPT = "rehearsals"
+"""Folder in the cache where reports are kept that no other folder was named for, by fleet and node."""
 
 MEMORY = 3072
 """MiB of free memory for each node that is rehearsed at a time."""
@@ -39,9 +41,9 @@ def rehearse(file: Path, names: Sequence[str], options: RehearseOptions, host: H
         host: effects.
 
     Raises:
-        MachineError: the machine failed; also where a program is missing.
+        MachineError: the machine failed; also where a program is missing, or on Ctrl-C. What was seen is kept then, too.
     """
-    report = _wishes(options)
+    report = check_wishes(options)
     if report.has_errors:
         return Outcome("rehearse", report)
     jobs = options.jobs or max(1, min(emulator.processors() // 2, emulator.free_memory() // MEMORY))
@@ -49,59 +51,43 @@ def rehearse(file: Path, names: Sequence[str], options: RehearseOptions, host: H
     report.extend(found)
     if prepared is None:
         return Outcome("rehearse", report)
-    reports = _play(prepared, options, host, jobs)
+    keeper = Keeper(options.output or host.cache.root / KEPT / prepared.cases[0].fleet)
+    reports = _play(prepared, options, host, jobs, keeper)
+    failed = Report()
     for one in reports:
         for unsafe, message, remedy in exit_findings(one):
             rule = codes.UNSAFE if unsafe else codes.FAILED
-            report.add(rule.finding(message, remedy))
-    written = _write(reports, options.output)
+            failed.add(rule.finding(message, remedy, path=("nodes", one.node), on_key=True))
+    report.extend(failed.located(prepared.marked.locate) if prepared.marked else failed)
+    for node, error in keeper.failed.items():
+        remedy = "Free some space, or name another folder with --report."
+        report.add(codes.NOT_KEPT.finding(f"the report of {node} is not kept: {error.message}", remedy))
+    written = [keeper.written[r.node] for r in reports if r.node in keeper.written]
     result = {"nodes": {r.node: as_data(r) for r in reports}, "reports": [str(p) for p in written]}
     return Outcome("rehearse", report, result, [*_blocks(reports), *_files(written)])
 
 
-def _wishes(options: RehearseOptions) -> Report:
-    """What of the options cannot be, before anything is read."""
-    report = Report()
-    if options.mirror is not None:
-        try:
-            read_mirror(options.mirror)
-        except ValueError as error:
-            report.add(codes.MIRROR.finding(str(error), "Write it as http://HOST[:PORT]/PATH."))
-    if options.output is not None:
-        report.extend(unwritable(options.output))
-    return report
-
-
-def _play(prepared: Prepared, options: RehearseOptions, host: Host, jobs: int) -> list[RehearsalReport]:
+def _play(
+    prepared: Prepared, options: RehearseOptions, host: Host, jobs: int, keeper: Keeper
+) -> list[RehearsalReport]:
     """All nodes, some at a time."""
     engine = emulator.find_emulator(host.process, PROGRAM)
+    keeper.begin(case.node.name for case in prepared.cases)
     stop = Stop()
     work = [
-        functools.partial(rehearse_node, case, prepared, options, host, engine, stop=stop, tell=host.tell)
+        functools.partial(
+            rehearse_node, case, prepared, options, host, engine, stop=stop, tell=host.tell, keep=keeper.keep
+        )
         for case in prepared.cases
     ]
-    return at_once(work, jobs, stop)
-
-
-def _write(reports: Sequence[RehearsalReport], folder: Path | None) -> list[Path]:
-    """Text, JSON, HTML, consoles and pictures of each node. Raises StorageError."""
-    if folder is None:
-        return []
-    written = []
-    for report in reports:
-        base = folder / report.node
-        make_folder(base)
-        data = json.dumps(as_data(report), indent=2, ensure_ascii=True) + "\n"
-        files = {"report.txt": as_text(report).encode(), "report.json": data.encode()}
-        files["report.html"] = as_html(report).encode()
-        for act in report.acts:
-            files[f"console-{act.act}.txt"] = act.console.encode("utf-8", "replace")
-            for number, picture in enumerate(act.pictures, start=1):
-                files[f"screen-{act.act}-{number:02d}.png"] = picture.png
-        for name, content in files.items():
-            write_atomic(base / name, content)
-        written.append(base / "report.html")
-    return written
+    try:
+        return at_once(work, jobs, stop)
+    except KeyboardInterrupt as error:
+        seen = ", ".join(map(str, keeper.written.values()))
+        raise InterruptedRunError(
+            "the rehearsal was interrupted",
+            f"What was seen until then: {seen}" if seen else "Run the command again.",
+        ) from error
 
 
 def _blocks(reports: Sequence[RehearsalReport]) -> list[Block]:

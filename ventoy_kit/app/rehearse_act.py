@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import codecs
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ventoy_kit.app.host import Host
-from ventoy_kit.app.rehearse_prepare import Prepared, RehearseOptions
+from ventoy_kit.app.rehearse_options import RehearseOptions
+from ventoy_kit.app.rehearse_prepare import Prepared
+from ventoy_kit.app.rehearse_tpm import tpm_of
 from ventoy_kit.edge.emulator import Emulator, firmware_files
-from ventoy_kit.edge.files import exists, make_folder, remove_file, write_atomic
-from ventoy_kit.edge.process import Child
+from ventoy_kit.edge.files import exists, remove_file, write_atomic
 from ventoy_kit.edge.run_folder import make_sparse
 from ventoy_kit.edge.virtual_machine import VirtualMachine, png_of
 from ventoy_kit.edge.workers import Stop
-from ventoy_kit.errors import InterruptedRunError, MachineError
+from ventoy_kit.errors import InterruptedRunError, MachineError, StorageError
 from ventoy_kit.rehearse import loader
 from ventoy_kit.rehearse.acts import Act, second_archive
 from ventoy_kit.rehearse.case import Case, Direct
 from ventoy_kit.rehearse.follow import Ended, Follower, Passed, filled, filled_sign, last_lines
 from ventoy_kit.rehearse.model import ActResult, End, Picture, TwinDisk
 from ventoy_kit.rehearse.qemu import Network, Paths, Start, arguments, writable_outside
+from ventoy_kit.rehearse.screens import is_new
 from ventoy_kit.rehearse.verdict import TITLES, judge_act
 
 SLOW = 4.0
@@ -30,6 +31,9 @@ SLOW = 4.0
 
 LONGEST = 3600.0
 """Seconds that an act may take at most, with KVM."""
+
+SILENCE = 30.0
+"""Seconds without a word from a kernel after which KVM is given up; a guest that it cannot run may also turn in circles."""
 
 LOOK = 2.0
 """Seconds between two looks at disks and screen."""
@@ -67,6 +71,7 @@ class Scene:
         network: the twin's network.
         outside: paths outside of the folder that QEMU held open for writing.
         stick_written: bytes that were written to the stick.
+        cut: the act that was under way when the rehearsal was interrupted, or this machine failed.
     """
 
     case: Case
@@ -80,6 +85,7 @@ class Scene:
     network: Network = field(default_factory=Network)
     outside: set[str] = field(default_factory=set)
     stick_written: int = 0
+    cut: ActResult | None = None
 
     def image(self, disk: TwinDisk) -> Path:
         """The image of a disk."""
@@ -124,56 +130,17 @@ def _play(scene: Scene, act: Act) -> ActResult:
         until=act.until,
         quiet=act.expected.quiet * patience,
     )
-    with _tpm(scene, act), VirtualMachine(argv, scene.folder) as machine:
+    with tpm_of(act.twin, scene.folder), VirtualMachine(argv, scene.folder) as machine:
         watch = _Watch(scene, act, machine, follower, scene.options.timeout or LONGEST * patience)
-        ended = watch.follow()
-        watch.picture("The last screen", last=True)
-        seconds = machine.seconds
-    return ActResult(
-        act=act.name,
-        title=TITLES[act.name],
-        stages=follower.results(),
-        verdict=judge_act(act.name, ended, uefi=act.twin.firmware == "uefi"),
-        seconds=seconds,
-        console=follower.text,
-        pictures=tuple(watch.pictures),
-        written=tuple((d.name, watch.written.get(d.name, 0)) for d in act.twin.disks),
-    )
-
-
-class _Nothing:
-    def __enter__(self) -> None:
-        """Nothing to start."""
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to stop."""
-
-
-class _Tpm:
-    """swtpm beside the twin. Its state is thrown away with the act."""
-
-    def __init__(self, folder: Path) -> None:
-        make_folder(folder / "tpm")
-        argv = (
-            "swtpm",
-            "socket",
-            "--tpm2",
-            "--tpmstate",
-            "dir=tpm",
-            "--ctrl",
-            "type=unixio,path=tpm.sock",
-        )
-        self._child = Child(argv, folder=folder, log=folder / "swtpm.log")
-
-    def __enter__(self) -> None:
-        """It runs."""
-
-    def __exit__(self, *_: object) -> None:
-        self._child.stop()
-
-
-def _tpm(scene: Scene, act: Act) -> _Nothing | _Tpm:
-    return _Tpm(scene.folder) if act.twin.tpm else _Nothing()
+        try:
+            ended = watch.follow()
+        except MachineError as error:
+            cut = Ended(
+                End.CUT, f"It was cut short: {error.message}.", last_lines(follower.text), None, error.hint
+            )
+            scene.cut = watch.result(cut)
+            raise
+        return watch.result(ended)
 
 
 def _command(scene: Scene, act: Act) -> tuple[str, ...]:
@@ -257,8 +224,23 @@ class _Watch:
     written: dict[str, int] = field(default_factory=dict)
     _read: int = 0
     _traffic: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _mark: int = 0
+    _shown: bytes = b""
     _busy: tuple[float, float] = (0.0, 0.0)
+
+    def result(self, ended: Ended) -> ActResult:
+        """What was seen until it ended."""
+        act, follower = self.act, self.follower
+        self.picture("The last screen", last=True)
+        return ActResult(
+            act=act.name,
+            title=TITLES[act.name],
+            stages=follower.results(),
+            verdict=judge_act(act.name, ended, uefi=act.twin.firmware == "uefi"),
+            seconds=self.machine.seconds,
+            console=follower.text,
+            pictures=tuple(self.pictures),
+            written=tuple((d.name, self.written.get(d.name, 0)) for d in act.twin.disks),
+        )
 
     def follow(self) -> Ended:
         """Until it ended. Raises MachineError, InterruptedRunError, BrokenKvmError."""
@@ -279,6 +261,9 @@ class _Watch:
             ended = self.follower.ended(at) or ended
             if ended is not None:
                 return ended
+            speaks = self.scene.emulator.kvm and self.act.ticket is not None
+            if speaks and at > SILENCE and not self.follower.text:
+                raise BrokenKvmError
             if at > self.longest:
                 text = f"It was not done after {self.longest:.0f} seconds."
                 return Ended(
@@ -295,6 +280,12 @@ class _Watch:
     def _power(self, at: float) -> Ended | None:
         """What the power did."""
         for event in self.machine.events():
+            if event["event"] == "BLOCK_IO_ERROR" and event["data"].get("action") == "stop":
+                reason = event["data"].get("reason", "unknown")
+                raise StorageError(
+                    f"a disk of the twin cannot be written: {reason}",
+                    "Free some space, or name a folder that has more in TMPDIR.",
+                )
             if (
                 event["event"] == "STOP"
                 and self.machine.command("query-status")["status"] == "internal-error"
@@ -315,7 +306,12 @@ class _Watch:
         return None
 
     def _processor(self, at: float) -> None:
-        """A twin that computes, or would if this machine had a processor to spare, does not stand still."""
+        """A twin that computes, or would if this machine had a processor to spare, does not stand still.
+
+        Of a stick this says nothing: Ventoy's menu computes while it waits for a key.
+        """
+        if self.scene.case.stick is not None:
+            return
         before, then = self._busy
         self._busy = (self.machine.busy(), at)
         if self._busy[0] - before > BUSY * (at - then):
@@ -365,17 +361,16 @@ class _Watch:
             self.follower.moved(at)
 
     def picture(self, title: str, *, last: bool = False) -> bool:
-        """Keep the screen, if it is another one than before; whether it is."""
+        """Keep the screen, if it shows something new; whether it does."""
         data = self.machine.screen()
-        if data is None or (not last and len(self.pictures) >= PICTURES):
+        if data is None:
             return False
-        mark = zlib.crc32(data)
-        if mark == self._mark and not last:
-            return False
-        if mark == self._mark and self.pictures:
-            self.pictures.pop()
-        self._mark = mark
-        png = png_of(data)
+        new = is_new(self._shown, data)
+        if new:
+            self._shown = data
+        png = png_of(data) if last or (new and len(self.pictures) < PICTURES) else None
         if png is not None:
+            if not new and self.pictures:
+                self.pictures.pop()
             self.pictures.append(Picture(self.machine.seconds, title, png))
-        return True
+        return new

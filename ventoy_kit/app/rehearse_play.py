@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
+from ventoy_kit import __version__
 from ventoy_kit.app.host import Host
 from ventoy_kit.app.rehearse_act import Scene, play
 from ventoy_kit.app.rehearse_disk import look_at_disks
-from ventoy_kit.app.rehearse_prepare import Prepared, RehearseOptions
-from ventoy_kit.edge.emulator import Emulator
-from ventoy_kit.edge.files import exists
+from ventoy_kit.app.rehearse_options import RehearseOptions
+from ventoy_kit.app.rehearse_prepare import Prepared
+from ventoy_kit.edge.emulator import Emulator, firmware_files
+from ventoy_kit.edge.files import digests_of, exists
 from ventoy_kit.edge.run_folder import make_sparse, run_folder, sparse_digest
 from ventoy_kit.edge.workers import Stop
+from ventoy_kit.errors import MachineError
 from ventoy_kit.rehearse.acts import Act, acts_of, has_fired, network_of, read_mirror
 from ventoy_kit.rehearse.case import Case
 from ventoy_kit.rehearse.handed import check_hand_over
@@ -32,8 +35,9 @@ def rehearse_node(
     *,
     stop: Stop,
     tell: Callable[[str], None],
+    keep: Callable[[RehearsalReport], None],
 ) -> RehearsalReport:
-    """Play all acts of one node.
+    """Play all acts of one node. `keep` gets the report, also the one of a rehearsal that was cut short.
 
     Raises:
         MachineError: the machine failed, not the rehearsal.
@@ -50,20 +54,44 @@ def rehearse_node(
                 make_sparse(scene.image(disk), disk.size)
         before = _digests(scene)
         played: list[ActResult] = []
-        checks: list[SafetyCheck] = []
-        for act in acts:
-            if not _is_due(act, played, scene, made):
-                continue
-            result = play(scene, act)
-            played.append(result)
-            if act.name == "install":
-                checks += check_hand_over(case, result.console)
-            if result.verdict.end is End.WROTE:
-                break
-        checks += look_at_disks(scene, played)
-        looks = Looks(
-            before, _digests(scene), scene.stick_written, tuple(sorted(scene.outside)), case.stick is not None
-        )
+        try:
+            checks = list(_play_all(scene, acts, played, made))
+        except MachineError:
+            if scene.cut is not None:
+                keep(_report(scene, started, [*played, scene.cut], before, ()))
+            raise
+        report = _report(scene, started, played, before, checks)
+        keep(report)
+    return report
+
+
+def _play_all(
+    scene: Scene, acts: Sequence[Act], played: list[ActResult], arming: str
+) -> Iterator[SafetyCheck]:
+    """Play what is due, adding to `played`; checks over what came out of it."""
+    for act in acts:
+        if not _is_due(act, played, scene, arming):
+            continue
+        result = play(scene, act)
+        played.append(result)
+        if act.name == "install":
+            yield from check_hand_over(scene.case, result.console)
+        if result.verdict.end is End.WROTE:
+            break
+    yield from look_at_disks(scene, played)
+
+
+def _report(
+    scene: Scene,
+    started: datetime,
+    played: Sequence[ActResult],
+    before: Mapping[str, str],
+    checks: Sequence[SafetyCheck],
+) -> RehearsalReport:
+    case = scene.case
+    looks = Looks(
+        before, _digests(scene), scene.stick_written, tuple(sorted(scene.outside)), case.stick is not None
+    )
     safety = (*safety_checks(case.twin, played, looks, case.node.name), *checks)
     return RehearsalReport(
         fleet=case.fleet,
@@ -79,7 +107,18 @@ def rehearse_node(
         safety=safety,
         verdict=judge_rehearsal(played, safety),
         notes=case.notes,
+        digests=case.digests,
+        tools=tuple(_tools(case)),
     )
+
+
+def _tools(case: Case) -> Iterator[tuple[str, str]]:
+    yield "ventoy-kit", __version__
+    if case.ventoy:
+        yield "Ventoy on the stick", case.ventoy
+    if case.twin.firmware == "uefi":
+        code, _ = firmware_files()
+        yield "firmware", f"{code} (SHA-256 {digests_of(code, 'sha256')[0]})"
 
 
 def _digests(scene: Scene) -> dict[str, str]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Literal
 
 from ventoy_kit.app import codes as app_codes
 from ventoy_kit.app.built import Built, load_built
 from ventoy_kit.app.checklist import draft_plan
 from ventoy_kit.app.host import Host
+from ventoy_kit.app.rehearse_checks import check_network, check_stick, check_use, contradictions, demand_tools
 from ventoy_kit.app.rehearse_kernel import borrowed_start, own_start
+from ventoy_kit.app.rehearse_options import RehearseOptions
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge import emulator
 from ventoy_kit.edge.files import listing
-from ventoy_kit.edge.run_folder import size_of_disk
-from ventoy_kit.errors import MissingToolError
+from ventoy_kit.fleet.marks import Marked
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.payload.model import ARMED_MENU
 from ventoy_kit.payload.overlay import runner_in
@@ -28,7 +28,6 @@ from ventoy_kit.rehearse.boot_entry import armed_entry
 from ventoy_kit.rehearse.case import Case, Direct
 from ventoy_kit.rehearse.expect import Expectations, parse_expectations
 from ventoy_kit.rehearse.initramfs import is_static, unpack_archive
-from ventoy_kit.rehearse.model import FirmwareKind
 from ventoy_kit.rehearse.twin import HostFacts, TwinWish, twin_of, what_is_assumed
 from ventoy_kit.report import Finding, Report, Severity
 from ventoy_kit.stick.armed import delivery_of
@@ -36,47 +35,15 @@ from ventoy_kit.stick.armed import delivery_of
 FOLDER = "rehearsals"
 """The data folder with expectations and scripts."""
 
-Part = Literal["install", "again", "stranger", "auto", "installed"]
-
-
-@dataclass(frozen=True, slots=True)
-class RehearseOptions:
-    """How to rehearse.
-
-    Attributes:
-        stick: image or device to start from; None boots directly.
-        kernel: folder of an unpacked kernel package, for stand-ins.
-        only: the acts that are played; all if empty.
-        until: id of the stage after which the installation counts as rehearsed.
-        timeout: seconds that an act may take at most; None for what the engine's speed allows.
-        output: folder for the reports; None writes none.
-        mirror: URL of a mirror that is led into the twin's network.
-        tpm: whether the twin has a TPM.
-        firmware: what the twin has.
-        words: more words for the installer's kernel.
-        jobs: nodes at a time; 0 for what this machine allows.
-    """
-
-    stick: Path | None = None
-    kernel: Path | None = None
-    only: tuple[Part, ...] = ()
-    until: str | None = None
-    timeout: float | None = None
-    output: Path | None = None
-    mirror: str | None = None
-    tpm: bool = False
-    firmware: FirmwareKind = "uefi"
-    words: tuple[str, ...] = ()
-    jobs: int = 0
-
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is going to be played, and with what: the scripts by name, a static busybox."""
+    """What is going to be played, and with what: the scripts by name, a static busybox; `marked` are places in the fleet."""
 
     cases: tuple[Case, ...]
     scripts: Mapping[str, bytes]
     busybox: bytes
+    marked: Marked | None = None
 
 
 def prepare(
@@ -95,18 +62,24 @@ def prepare(
     found = Report(
         [unknown(app_codes.NO_SUCH_NODE, "node", n, nodes, ("nodes",)) for n in names if n not in nodes]
     )
+    found.extend(contradictions(workspace, names or nodes))
     built, problems = load_built(file, host.files)
     found.extend(problems)
+    size, ventoy, problems = check_stick(options.stick) if options.stick else (1, "", Report())
+    found.extend(problems)
     if built is None or found.has_errors:
-        return None, workspace.located(found)
+        return None, _only_errors(workspace.located(found))
     reader = _Reader(workspace, plan, built, options, host)
-    cases = [reader.case(nodes[name], jobs) for name in dict.fromkeys(names or nodes)]
+    reader.stick_size, reader.ventoy = size, ventoy
+    made = [reader.case(nodes[name], jobs) for name in dict.fromkeys(names or nodes)]
     found.extend(reader.report)
+    cases = tuple(c for c in made if c is not None)
+    found.extend(check_use(options, cases) if len(cases) == len(made) else ())
     located = _only_errors(workspace.located(found))
     if located.has_errors:
         return None, located
-    busybox = b"" if options.stick else _busybox(host)
-    return Prepared(tuple(c for c in cases if c is not None), reader.scripts, busybox), located
+    demand_tools(options, busybox=options.stick is not None or reader.busybox is not None)
+    return Prepared(cases, reader.scripts, reader.busybox or b"", workspace.marked), located
 
 
 def _only_errors(report: Report) -> Report:
@@ -114,8 +87,8 @@ def _only_errors(report: Report) -> Report:
     return Report([f for f in report if f.severity is Severity.ERROR or f.rule.code.startswith("VK-Y4")])
 
 
-def _busybox(host: Host) -> bytes:
-    """A static busybox: the hook runs with one, as it does under Ventoy."""
+def _busybox(host: Host) -> bytes | None:
+    """A static busybox, if there is one: the hook runs with one, as it does under Ventoy."""
     for folder in ("/bin", "/usr/bin", "/usr/lib/initramfs-tools/bin"):
         try:
             data = host.files.read(Path(folder) / "busybox")
@@ -123,9 +96,7 @@ def _busybox(host: Host) -> bytes:
             continue
         if is_static(data):
             return data
-    raise MissingToolError(
-        "there is no static busybox on this machine", "Install the package busybox-static."
-    )
+    return None
 
 
 class _Reader:
@@ -136,39 +107,44 @@ class _Reader:
     ) -> None:
         self.workspace, self.plan, self.built = workspace, plan, built
         self.options, self.host = options, host
+        self.stick_size, self.ventoy = 1, ""  # one of a direct boot is made to fit
         self.report = Report()
+        self.busybox = None if options.stick else _busybox(host)
         folder = host.data / FOLDER
         self.scripts = {path: host.files.read(folder / path) for path, _ in listing(folder)}
 
     def case(self, node: NodePlan, jobs: int) -> Case | None:
         """One node's case, or None with findings."""
+        inventory = self.workspace.inventories.get(node.name)
+        assert self.workspace.fleet is not None  # noqa: S101 - prepare() has looked
+        hardware = self.workspace.fleet.nodes[node.name].hardware
+        iommu = any(g.passthrough for g in hardware.gpus) or any("vfio" in h.spec.name for h in node.hooks)
+        wish = TwinWish(self.options.firmware, self.options.tpm, iommu, self.stick_size, jobs)
+        host = HostFacts(emulator.processors(), emulator.free_memory())
+        twin = twin_of(node, inventory, wish, host)
+        self.report.extend(check_network(node, twin))
         expected = {name: self._expectations(name) for name in ("installed", "stick")}
         direct = None if self.options.stick else self._direct(node)
         if self.options.stick is None and direct is None:
             return None
         expected["install"] = expected["stick"] if direct is None else self._expectations(direct.family)
         self._check_until(node, expected["install"])
-        inventory = self.workspace.inventories.get(node.name)
-        assert self.workspace.fleet is not None  # noqa: S101 - prepare() has looked
-        hardware = self.workspace.fleet.nodes[node.name].hardware
-        iommu = any(g.passthrough for g in hardware.gpus) or any("vfio" in h.spec.name for h in node.hooks)
-        wish = TwinWish(self.options.firmware, self.options.tpm, iommu, self._stick_size(), jobs)
-        host = HostFacts(emulator.processors(), emulator.free_memory())
-        twin = twin_of(node, inventory, wish, host)
-        notes = (*what_is_assumed(node, inventory, twin), *_what_it_proves(direct))
+        notes = (*what_is_assumed(node, inventory, twin), *_what_it_proves(direct, self.busybox or b""))
         if inventory is None:
             message = f"{node.name} has no recorded facts, so its twin is what the fleet file says"
             remedy = f"Record them: `ventoy-kit hardware scan {node.name}`."
             self.report.add(codes.ALONE.finding(message, remedy, path=("nodes", node.name), on_key=True))
         case = Case(
             self.plan.fleet,
-            self.built.manifest.generation,
+            "" if direct is None else self.built.manifest.generation,
             node,
             twin,
             direct,
             self.options.stick.absolute() if self.options.stick else None,
             expected,
             notes,
+            tuple(self._digests(node, direct)),
+            self.ventoy,
         )
         try:
             network_of(case, read_mirror(self.options.mirror) if self.options.mirror else None)
@@ -177,6 +153,21 @@ class _Reader:
             at = ("nodes", node.name, "network", "address")
             self.report.add(codes.MIRROR.finding(f"{node.name}: {error}", remedy, path=at))
         return case
+
+    def _digests(self, node: NodePlan, direct: Direct | None) -> Iterator[tuple[str, str]]:
+        """What is rehearsed, so that a report can be compared with what lies on a stick."""
+        yield "fleet file", self.workspace.digest
+        if direct is None:
+            return
+        delivery = delivery_of(self.built.manifest, node.name)
+        known = {e.path: e.sha256 for e in self.built.manifest.entries}
+        yield f"image {direct.iso.name}", known[delivery.iso] if delivery else ""
+        yield "kernel (not of the image)" if direct.stand_in else "kernel", _sha256(direct.kernel)
+        if direct.initrd:
+            yield "RAM disk", _sha256(direct.initrd)
+        yield "injection archive", _sha256(direct.archive)
+        if direct.runner_sha256 is not None:
+            yield "first-boot runner", direct.runner_sha256
 
     def _expectations(self, name: str) -> Expectations:
         return parse_expectations(self.scripts[f"{name}.toml"].decode())
@@ -187,18 +178,6 @@ class _Reader:
         if until is not None and until not in stages:
             message = f"`{until}` is no stage of {node.name}'s installer"
             self.report.add(codes.NO_STAGE.finding(message, f"Name one of: {', '.join(stages)}."))
-
-    def _stick_size(self) -> int:
-        """Bytes of the stick that is rehearsed; one of a direct boot is made to fit."""
-        stick = self.options.stick
-        if stick is None:
-            return 1
-        try:
-            return size_of_disk(stick)
-        except OSError as error:
-            message = f"{stick} cannot be read: {error.strerror or error}"
-            self.report.add(codes.NO_STICK.finding(message, "Name a disk image, or the device of a stick."))
-            return 1
 
     def _direct(self, node: NodePlan) -> Direct | None:
         image = self.plan.image(node.image)
@@ -248,7 +227,7 @@ class _Reader:
             ticket=self._bytes(delivery.ticket),
             auto=self._bytes(str(PurePath(delivery.ticket).with_name("auto"))),
             archive=archive,
-            runner_sha256=hashlib.sha256(runner).hexdigest() if runner else None,
+            runner_sha256=_sha256(runner) if runner else None,
             answer=answer[0] if answer else None,
         )
 
@@ -256,11 +235,18 @@ class _Reader:
         return b"".join(self.built.sources[path]())
 
 
-def _what_it_proves(direct: Direct | None) -> tuple[str, ...]:
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _what_it_proves(direct: Direct | None, busybox: bytes) -> tuple[str, ...]:
     """What this way to start leaves open, as sentences for the report."""
     if direct is None:
         told = "what is said of it comes from disks, power and pictures of the screen."
-        return (f"The stick starts as it is, so nothing speaks on the serial console: {told}",)
+        return (
+            f"The stick starts as it is, so nothing speaks on the serial console: {told}",
+            "What is on the stick was not compared with the fleet file: `ventoy-kit status STICK` does that.",
+        )
     out = [
         "Ventoy itself was not started: its menus, and that it hands over these very files, are for `--stick`."
     ]
@@ -272,5 +258,10 @@ def _what_it_proves(direct: Direct | None) -> tuple[str, ...]:
     else:
         out.append(
             "Words for a serial console were added to the installer's command line; real machines have none."
+        )
+    if b"chattr" not in busybox:
+        out.append(
+            "Ventoy's busybox has chattr, this machine's has not: where the boot overlay writes its record in the firmware "
+            "for the second time, it says that it could not (VK-B65), and does not lead to the installed system."
         )
     return tuple(out)

@@ -21,7 +21,7 @@ ACTS = ("stranger", "auto", "install", "again", "installed")
 @click.option("--all", "everyone", is_flag=True, help="Every node of the fleet.")
 @click.option(
     "--stick",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     metavar="IMAGE|DEVICE",
     help="Start from this stick; it is opened for reading, and what is written to it is thrown away.",
 )
@@ -79,13 +79,17 @@ def rehearse(
     disk.
     """
     from ventoy_kit.app.rehearse import rehearse as use_case
-    from ventoy_kit.app.rehearse_prepare import RehearseOptions
+    from ventoy_kit.app.rehearse_options import RehearseOptions
 
     if everyone == bool(nodes):
         raise click.UsageError("name NODES, or --all")
-    if stick is not None and (only or kernel or words):
+    if stick is not None and (only or kernel or words or mirror):
         raise click.UsageError(
-            "a stick starts as it is, so --only, --kernel and --append do not go with --stick"
+            "a stick starts as it is, so --only, --kernel, --append and --mirror do not go with --stick"
+        )
+    if only and "install" not in only and (until or {"again", "installed"} & set(only)):
+        raise click.UsageError(
+            "--until, `again` and `installed` are about an installation: add --only install"
         )
     options = RehearseOptions(
         stick=stick,

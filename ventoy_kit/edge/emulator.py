@@ -40,7 +40,8 @@ def find_emulator(process: Process, program: str) -> Emulator:
     code, out, err = process.run((program, "--version"), timeout=60)
     if code:
         raise MachineError(f"{program} does not run: {(err or out).strip()[:200]}")
-    return Emulator(out.splitlines()[0].split("(")[0].replace("emulator version", "").strip(), kvm_works())
+    version = out.splitlines()[0].split("(")[0].replace("emulator version", "")
+    return Emulator(" ".join(version.split()), kvm_works())
 
 
 def kvm_works() -> bool:

@@ -148,6 +148,16 @@ def unpack_zstd(data: bytes) -> bytes:
     return done.stdout
 
 
+def bound_to(parent: int, argv: Sequence[str]) -> list[str]:
+    """A command that is killed when its parent dies, and does not begin if the parent is dead already.
+
+    setpriv(1) sets PR_SET_PDEATHSIG, which execve(2) keeps. A parent that died before that cannot be waited for any more,
+    so the shell looks who its parent is.
+    """
+    look = 'test "${PPID}" = "$1" && shift && exec "$@"'
+    return ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", look, "sh", str(parent), *argv]
+
+
 class Child:
     """A program that runs beside this one and dies with it, also when this one is killed by SIGKILL.
 
@@ -166,8 +176,7 @@ class Child:
         for program in ("setpriv", argv[0]):
             if shutil.which(program, path=path) is None:
                 raise MissingToolError(f"the program {program} is not installed", f"Install {program}.")
-        # setpriv(1) sets PR_SET_PDEATHSIG, which execve(2) keeps.
-        words = ["setpriv", "--pdeathsig", "KILL", "--", *argv]
+        words = bound_to(os.getpid(), argv)
         settings = dict(os.environ) | {"LC_ALL": "C.UTF-8", "PATH": path, "TMPDIR": str(folder)}
         try:
             with log.open("ab") as out:

@@ -26,6 +26,11 @@ from ventoy_kit.errors import MachineError
 _PATIENCE = 60.0
 """Seconds that QEMU may take to open its sockets or to answer; the machine may be busy."""
 
+SMALLEST = (320, 200)
+"""Width and height of the smallest screen that a PC has."""
+
+_REPORT = "Run the command again; if it stays, report it with this line."
+
 
 class VirtualMachine:
     """QEMU, started; to be used in a `with` statement, whose end switches it off.
@@ -80,7 +85,7 @@ class VirtualMachine:
                     return door
         finally:
             os.close(folder)
-        raise MachineError(f"QEMU did not start: {self._said()}", "Run it by hand to see why.")
+        raise MachineError(f"QEMU did not start: {self._said()}", _REPORT)
 
     def _said(self) -> str:
         with contextlib.suppress(OSError):
@@ -126,7 +131,7 @@ class VirtualMachine:
         try:
             self._qmp.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
         except OSError as error:
-            raise MachineError(f"QEMU ended by itself: {self._said()}") from error
+            raise MachineError(f"QEMU ended by itself: {self._said()}", _REPORT) from error
         return self._answer("return")
 
     def _answer(self, key: str) -> Any:
@@ -137,13 +142,13 @@ class VirtualMachine:
                 if key in message or "error" in message:
                     self._events += [m for m in found[number + 1 :] if "event" in m]
                     if "error" in message:
-                        raise MachineError(f"QEMU refused {key}: {message['error'].get('desc', '')}")
+                        raise MachineError(f"QEMU refused {key}: {message['error'].get('desc', '')}", _REPORT)
                     return message[key]
                 if "event" in message:
                     self._events.append(message)
             if not found and not self.running:
                 break
-        raise MachineError(f"QEMU does not answer: {self._said()}")
+        raise MachineError(f"QEMU does not answer: {self._said()}", _REPORT)
 
     def _take(self, wait: float) -> list[Mapping[str, Any]]:
         ready, _, _ = select.select([self._qmp], [], [], wait)
@@ -205,13 +210,16 @@ class VirtualMachine:
 
 
 def png_of(ppm: bytes) -> bytes | None:
-    """A picture in the form P6 (ppm(5)), eight bits a colour, as PNG; None if it is none or has no area."""
+    """A picture in the form P6 (ppm(5)), eight bits a colour, as PNG; None if it is none or too small for a screen.
+
+    While its mode changes, a screen may be a few pixels wide.
+    """
     parts = ppm.split(maxsplit=4)
     if len(parts) < 4 or parts[0] != b"P6" or parts[3] != b"255":
         return None
     width, height = int(parts[1]), int(parts[2])
     pixels = ppm[len(ppm) - 3 * width * height :]
-    if not width or not height or len(pixels) != 3 * width * height:
+    if width < SMALLEST[0] or height < SMALLEST[1] or len(pixels) != 3 * width * height:
         return None
     rows = b"".join(b"\0" + pixels[y * 3 * width : (y + 1) * 3 * width] for y in range(height))
 

@@ -44,8 +44,9 @@ def at_once(jobs: Sequence[Callable[[], T]], count: int, stop: Stop) -> list[T]:
         try:
             # Short waits, so that a Ctrl-C is seen at once.
             while wait(futures, timeout=0.5, return_when="FIRST_EXCEPTION").not_done:
-                if any(f.done() and f.exception() is not None for f in futures):
-                    break
+                for future in futures:
+                    if future.done():
+                        future.result()  # raises what a job raised, while others go on
             return [f.result() for f in futures]
         except BaseException:
             stop.asked = True

@@ -48,33 +48,40 @@ def as_text(report: RehearsalReport) -> str:
     for act in report.acts:
         lines += [*_act(act), ""]
     lines += ["SAFETY", *(f"  {HELD[c.held]:7} {c.title} - {c.detail}" for c in report.safety), ""]
+    if report.notes:
+        lines += ["WHAT THIS DOES NOT PROVE", *(f"  {note}" for note in report.notes), ""]
     lines += ["TWIN", *(f"  {what}: {how}" for what, how in machine_lines(report.twin))]
     lines += [f"  disk {' '.join(disk_cells(d))}" for d in report.twin.disks]
-    if report.notes:
-        lines += ["", "WHAT THIS DOES NOT PROVE", *(f"  {note}" for note in report.notes)]
+    lines += [
+        "",
+        "WHAT WAS REHEARSED",
+        *(f"  {what}: {how}" for what, how in (*report.tools, *report.digests)),
+    ]
     return "\n".join(lines) + "\n"
 
 
 def about(report: RehearsalReport) -> Iterator[tuple[str, str]]:
     """What was rehearsed, when and with what."""
-    yield "fleet", f"{report.fleet}, generation {report.generation}"
-    yield "image", report.image
-    yield (
-        "way",
-        "kernel and RAM disk of the image, with what Ventoy would add"
-        if report.way == "direct"
-        else "from the stick",
-    )
-    yield "started", report.started
+    yield "fleet", f"{report.fleet}, generation {report.generation}" if report.generation else report.fleet
+    yield "image" if report.way == "direct" else "stick", report.image
+    direct = "kernel and RAM disk of the image, with what Ventoy would add"
+    yield "way", direct if report.way == "direct" else "from the stick"
+    yield "started", report.started.replace("T", " ").replace("+00:00", " UTC")
     yield "took", minutes(report.seconds)
     yield "engine", report.engine
 
 
+def stage_lines(act: ActResult) -> Iterator[tuple[str, str]]:
+    """The stages that were passed, with their times, and the others in one line."""
+    rest = [s.title[:1].lower() + s.title[1:] for s in act.stages if s.at is None]
+    yield from ((minutes(s.at), s.title) for s in act.stages if s.at is not None)
+    if rest:
+        yield "not reached", "; ".join(rest)
+
+
 def _act(act: ActResult) -> Iterator[str]:
     yield f"{'ok' if act.verdict.passed else 'FAILED':6} {act.title} ({minutes(act.seconds)})"
-    for stage in act.stages:
-        at = f"{stage.at:6.0f} s" if stage.at is not None else "       -"
-        yield f"  {at}  {stage.title}"
+    yield from (f"  {at:>11}  {title}" for at, title in stage_lines(act))
     yield f"  {act.verdict.text}"
     if act.verdict.said:
         yield from (f"    | {line}" for line in act.verdict.said.splitlines())
@@ -130,6 +137,8 @@ def as_data(report: RehearsalReport) -> dict[str, Any]:
             "nics": [{"mac": n.mac, "management": n.management} for n in report.twin.nics],
         },
         "notes": list(report.notes),
+        "tools": dict(report.tools),
+        "sha256": dict(report.digests),
     }
 
 

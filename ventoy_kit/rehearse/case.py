@@ -62,13 +62,15 @@ class Case:
 
     Attributes:
         fleet: name of the fleet.
-        generation: of the payload.
+        generation: of the payload; empty for a stick, which may hold another one.
         node: the node.
         twin: its twin.
         direct: what a direct boot is made of; None for a start from a stick.
         stick: the stick, for a start from it.
         expected: by `install` (the family's, or the stick's) and `installed`.
         notes: what the rehearsal does not prove.
+        digests: SHA-256 of what is rehearsed, by what it is.
+        ventoy: the version of Ventoy on the stick; empty without one.
     """
 
     fleet: str
@@ -79,3 +81,5 @@ class Case:
     stick: Path | None
     expected: Mapping[str, Expectations]
     notes: tuple[str, ...]
+    digests: tuple[tuple[str, str], ...] = ()
+    ventoy: str = ""

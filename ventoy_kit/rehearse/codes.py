@@ -82,3 +82,27 @@ ALONE = Rule(
     ),
     severity=Severity.NOTE,
 )
+
+NO_NIC = Rule(
+    code="VK-Y49",
+    title="The machine has the interface that carries the node's address",
+    explain=(
+        "The recorded machine has no interface with the address that the fleet file declares for the node's network, so "
+        "the installer would find none and stop. It is seen without a start of the twin."
+    ),
+)
+
+USELESS = Rule(
+    code="VK-Y50",
+    title="An option of a rehearsal does something",
+    explain=(
+        "`--kernel` is for stand-ins alone, and `--mirror` for installers that load parts of themselves over the network. "
+        "Given for other nodes they would change nothing, and somebody would believe that they had."
+    ),
+)
+
+NOT_KEPT = Rule(
+    code="VK-Y51",
+    title="The report of a rehearsal is kept",
+    explain="The rehearsal ended, but its report could not be written. What the command prints is all that there is of it.",
+)

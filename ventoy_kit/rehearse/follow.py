@@ -154,11 +154,25 @@ class Follower:
         code = _REFUSAL.search(groups.get("code") or said) if sign.end is End.REFUSED else None
         head = said.splitlines()[0] if said else ""
         text = sign.text.replace("{said}", head).replace("{code}", code[0] if code else "")
-        return Ended(sign.end, text, said, code[0] if code else None, sign.remedy)
+        if code is None:
+            return Ended(sign.end, text, said, None, sign.remedy)
+        reason, remedy = _refusal(said)
+        whole = f"{text.rstrip('.')}: {reason}" if reason else text
+        return Ended(sign.end, whole, said, code[0], remedy or sign.remedy)
 
     def results(self) -> tuple[StageResult, ...]:
         """All stages with their times."""
         return tuple(StageResult(s.id, s.title, self.passed.get(s.id)) for s in self.stages)
+
+
+def _refusal(said: str) -> tuple[str, str]:
+    """The first sentence behind a refusal's code, and what it says is to be done; each empty if there is none."""
+    heads = (r"hands nothing to the installer[^\n]*\(VK-B\d\d\)\s*\n", r"\(VK-B\d\d\)[ .]*\n")
+    body = next((b for head in heads if (b := re.split(head, said, maxsplit=1)[-1]) != said), said)
+    facts, _, remedy = body.partition("What to do: ")
+    reason = re.match(r"\s*([^\n]*?\.)(\s|\Z)", re.sub(r"(?<=\S)\n(?=\S)", " ", facts))
+    remedy = re.split(r"\n\s*\n", remedy, maxsplit=1)[0]
+    return reason[1] if reason and body != said else "", " ".join(remedy.split())
 
 
 def plain(text: str) -> str:

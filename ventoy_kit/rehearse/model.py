@@ -141,6 +141,8 @@ class End(StrEnum):
     """A disk was written to that nobody may write to."""
     LATE = "late"
     """The time was over."""
+    CUT = "cut"
+    """It was interrupted, or this machine failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,8 @@ class RehearsalReport:
         safety: the checks.
         verdict: over everything.
         notes: what this rehearsal does not prove.
+        digests: SHA-256 of what was rehearsed, by what it is.
+        tools: what it was rehearsed with besides the engine, with versions.
     """
 
     fleet: str
@@ -241,6 +245,8 @@ class RehearsalReport:
     safety: tuple[SafetyCheck, ...]
     verdict: Verdict
     notes: tuple[str, ...] = ()
+    digests: tuple[tuple[str, str], ...] = ()
+    tools: tuple[tuple[str, str], ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -128,12 +128,14 @@ def arguments(twin: Twin, paths: Paths, network: Network, start: Start) -> tuple
             "emulator,id=tpm0,chardev=tpm",
         ]
         words += ["-device", "tpm-crb,tpmdev=tpm0"]
+    # QEMU starts a kernel of ours before any disk, and takes the first place for it.
+    boot = start.boot if paths.kernel is None else None
     sata = [d.name for d in twin.disks if d.bus == "sata"]
     for controller in range(-(-len(sata) // _PORTS)):
         words += ["-device", f"ahci,id=sata{controller}"]
     for number, disk in enumerate(twin.disks):
         port = sata.index(disk.name) if disk.name in sata else 0
-        words += _disk(disk, (number, port), paths, first=disk.name == start.boot)
+        words += _disk(disk, (number, port), paths, first=disk.name == boot)
     if paths.medium is not None:
         words += [
             "-drive",

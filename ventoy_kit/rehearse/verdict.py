@@ -125,6 +125,8 @@ def safety_checks(
         played = next((a for a in acts if a.act == act), None)
         if played is None:
             yield SafetyCheck(name, title, None, "this act was not played")
+        elif played.verdict.end is End.CUT:
+            yield SafetyCheck(name, title, None, "this act was cut short")
         else:
             yield SafetyCheck(name, title, played.verdict.passed, played.verdict.text)
 
