@@ -9,7 +9,7 @@ import pytest
 
 from tests.rehearse.twins import TWIN
 from ventoy_kit.rehearse.as_html import as_html
-from ventoy_kit.rehearse.as_text import as_data, as_text
+from ventoy_kit.rehearse.as_text import SAID, as_data, as_text, words_of_failures
 from ventoy_kit.rehearse.follow import Ended
 from ventoy_kit.rehearse.model import (
     ActName,
@@ -160,3 +160,15 @@ def test_checks_that_fail_besides_fail_the_rehearsal():
     verdict = judge_rehearsal([act("install", REACHED)], [broken])
     assert isinstance(verdict, Verdict)
     assert not verdict.passed
+
+
+def test_the_words_of_a_question_are_shown_but_not_those_of_success():
+    asked = "Select a language\n-----------------\n" + "\n".join(f"  {n}: language {n}" for n in range(80))
+    question = Ended(End.QUESTION, "The installer asks.", asked)
+    report = rehearsed(
+        [act("stranger", refused("VK-B10")), act("install", question)], Looks(SAME, SAME, 0, ())
+    )
+    lines = list(words_of_failures(report))
+    assert lines[:2] == ["What the console said (install):", "| Select a language"]
+    assert len(lines) == SAID + 2
+    assert lines[-1].startswith("| (62 more lines")
