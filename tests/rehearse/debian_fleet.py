@@ -17,7 +17,8 @@ from ventoy_kit.cli import run
 MAC = "a8:a1:59:00:00:01"
 COMPONENTS = ("partman-base", "disk-detect")
 DRIVERS = ("nvme", "ahci", "sd_mod")
-WORDS = ("--append", "anna/no_kernel_modules=true", "--append", "debian-installer/allow_unauthenticated=true")
+TRUST = ("--append", "debian-installer/allow_unauthenticated=true")
+WORDS = ("--append", "anna/no_kernel_modules=true", *TRUST)
 
 FLEET = """\
 version: 1
