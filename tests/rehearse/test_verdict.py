@@ -128,9 +128,11 @@ def test_what_was_not_played_is_open_and_not_held():
     }
 
 
-@pytest.mark.parametrize(("foreign", "held"), [(False, False), (True, None)])
-def test_what_was_written_to_a_stick_is_said(foreign: bool, held: bool | None):
-    looks = Looks(SAME, SAME, 512, (), foreign)
+@pytest.mark.parametrize(
+    ("foreign", "changed", "held"), [(False, True, False), (True, True, None), (False, False, True)]
+)
+def test_what_was_written_to_a_stick_is_said(foreign: bool, changed: bool, held: bool | None):
+    looks = Looks(SAME, SAME, 512, (), foreign, changed)
     (check,) = (c for c in safety_checks(TWIN, [act("stick", REACHED)], looks, "alpha") if c.id == "stick")
     assert check.held is held
     assert "512 bytes" in check.detail

@@ -13,7 +13,7 @@ from ventoy_kit.app.rehearse_prepare import Prepared, RehearseOptions
 from ventoy_kit.edge.emulator import Emulator, firmware_files
 from ventoy_kit.edge.files import exists, make_folder, remove_file, write_atomic
 from ventoy_kit.edge.process import Child
-from ventoy_kit.edge.run_folder import make_sparse
+from ventoy_kit.edge.run_folder import make_sparse, sparse_digest
 from ventoy_kit.edge.virtual_machine import VirtualMachine, png_of
 from ventoy_kit.edge.workers import Stop
 from ventoy_kit.errors import InterruptedRunError, MachineError
@@ -67,6 +67,8 @@ class Scene:
         network: the twin's network.
         outside: paths outside of the folder that QEMU held open for writing.
         stick_written: bytes that were written to the stick.
+        stick_changed: whether a stick that was made here holds something else after an act than before, but for
+            the note that it is mounted.
     """
 
     case: Case
@@ -80,6 +82,7 @@ class Scene:
     network: Network = field(default_factory=Network)
     outside: set[str] = field(default_factory=set)
     stick_written: int = 0
+    stick_changed: bool = False
 
     def image(self, disk: TwinDisk) -> Path:
         """The image of a disk."""
@@ -124,11 +127,14 @@ def _play(scene: Scene, act: Act) -> ActResult:
         until=act.until,
         quiet=act.expected.quiet * patience,
     )
+    stick = scene.image(act.twin.stick) if scene.case.stick is None else None
+    before = sparse_digest(stick, loader.IN_USE) if stick and exists(stick) else None
     with _tpm(scene, act), VirtualMachine(argv, scene.folder) as machine:
         watch = _Watch(scene, act, machine, follower, scene.options.timeout or LONGEST * patience)
         ended = watch.follow()
         watch.picture("The last screen", last=True)
         seconds = machine.seconds
+    scene.stick_changed |= bool(stick and before and sparse_digest(stick, loader.IN_USE) != before)
     return ActResult(
         act=act.name,
         title=TITLES[act.name],
