@@ -41,8 +41,16 @@ if [ -f "${hook}" ]; then
     ticket=$(grep -F ventoy-kit-ticket /ventoy/autoinstall)
     say "ticket ${ticket#*ticket }"
 fi
+
+# Answers on the command line (`owner/question=value`) are in the environment that the kernel gave. Ventoy's shell hands
+# them on; others drop names that no variable of theirs can have.
+tr '\000' '\n' </proc/1/environ >/ventoy/environ
+set --
+while IFS= read -r given; do
+    case "${given%%=*}" in *[!A-Za-z0-9_]*) set -- "$@" "${given}" ;; esac
+done </ventoy/environ
 umount /proc
 PATH=${before}
 export PATH
 cd /
-exec /init
+exec "${box}" env "$@" /init

@@ -47,6 +47,18 @@ Please enter the hostname for this system.\r
 The hostname is a single word that identifies your system to the network. \r
 Hostname: \r
 Prompt: '?' for help, default=debian> """
+DOWNLOAD = """\
+Checking the Debian archive mirror  ... 25%... 50%... 75%... 100%\r
+Download installer components\r
+-----------------------------\r
+\r
+The installer failed to download a file from the mirror. This may be a problem \r
+with your network, or with the mirror. You can choose to retry the download, \r
+select a different mirror, or cancel and choose another installation method.\r
+Downloading a file failed:\r
+  1: Retry [*],  2: Change mirror,      3: Cancel,    \r
+Prompt: '?' for help, default=1> \r
+"""
 COUNTDOWN = """\
 ventoy-kit: disks are wiped in 30 seconds (code AAAA)  Press Enter to stop. | Fleet vm, node alpha: Alpha\r
 """
@@ -116,6 +128,17 @@ def test_a_question_is_named_with_its_text_seconds_after_it_was_asked():
     assert ended.remedy
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\n\r", " \r\n\r\n"])
+def test_an_installer_that_ends_its_line_behind_the_prompt_waits_all_the_same(end: str):
+    one = follower("debian")
+    one.feed(EARLY[:500] + QUESTION + end, 30)
+    one.note("system disk disk0 is written", 31)
+    ended = one.ended(35)
+    assert ended is not None
+    assert ended.end is End.QUESTION
+    assert "Please enter the hostname" in ended.said
+
+
 def test_a_prompt_that_goes_on_is_none():
     one = follower("debian")
     one.feed(QUESTION, 30)
@@ -130,6 +153,15 @@ def test_missing_components_have_a_verdict_of_their_own():
     assert ended is not None
     assert ended.end is End.LACKING
     assert "No kernel modules were found" in ended.text
+
+
+def test_a_mirror_that_a_file_cannot_be_had_from_is_no_common_question():
+    one = follower("debian")
+    one.feed(EARLY[: EARLY.index("Checking")] + DOWNLOAD, 60)
+    ended = one.ended(65)
+    assert ended is not None
+    assert ended.end is End.LACKING
+    assert "failed to download a file from the mirror" in ended.text
 
 
 def test_the_armed_countdown_proves_machine_and_disks():

@@ -1,16 +1,20 @@
 """Rehearsals with real machines: the Debian installer as it is, and Proxmox's init as a stand-in has it.
 
-`make test` plays a whole rehearsal of a Proxmox node; `make soak` plays Debian nodes: their installer did not come to its
-early command within six minutes on two emulated cores.
+`make test` plays a whole rehearsal of a Proxmox node; of a Debian 13 node it plays the armed start up to the proof of
+machine and disks, and one with a wrong answer file, since emulated each start takes minutes. `make soak` plays the others
+and Debian 12.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,10 @@ import pytest
 from tests.app.workspaces import ROOT, Cli, make_starter, tree
 from tests.conftest import CACHE
 from tests.rehearse import debian_fleet
-from tests.support.debian_archive import private_package, receive, served
+from tests.support.debian_archive import Archive, private_package, receive, served
+from tests.support.netboot import kernel_release
+from ventoy_kit.edge.virtual_machine import VirtualMachine
+from ventoy_kit.rehearse.follow import Follower, Passed
 
 pytestmark = [
     pytest.mark.needs_tool(
@@ -39,7 +46,7 @@ pytestmark = [
 ]
 soak = pytest.mark.skipif(not os.environ.get("VENTOY_KIT_SOAK"), reason="a long run: make soak")
 
-KERNELS = {"12": "6.1.0-50-amd64", "13": "6.12.107+deb13-amd64"}
+PROVEN = ["hook", "ticket", "installer", "network", "components", "overlay", "identity"]
 
 
 @pytest.fixture(autouse=True)
@@ -88,82 +95,135 @@ def test_a_proxmox_node_with_a_stand_in(tmp_path: Path, generic_kernel: Path, cl
         assert not any(secret in p.read_text(errors="replace") for p in files_kept)
 
 
-class TestDebian:
-    """The real installer, with the components that the mirror of this machine has."""
+@dataclass(frozen=True)
+class Debian:
+    """A node's fleet, and the mirror with the installer's components."""
 
-    @pytest.fixture(params=["13", "12"])
-    def release(self, request) -> str:
-        found: str = request.param
-        return found
+    file: Path
+    mirror: str
+    archive: Archive
+    cli: Cli
 
-    @pytest.fixture
-    def package(self, release: str) -> Path:
-        found = private_package(f"debian-installer-{release}-netboot-amd64", release, CACHE)
-        if found is None:
-            pytest.skip("needs Debian's netboot packages and a mirror that apt knows")
-        return found
+    def build(self, **recorded: str) -> None:
+        debian_fleet.build(self.file, **recorded)
 
-    @pytest.fixture
-    def mirror(self, release: str) -> Iterator[str]:
-        archive = receive(release, KERNELS[release], CACHE)
-        if archive is None:
-            pytest.skip("needs a mirror that apt knows")
-        with served(archive, debian_fleet.COMPONENTS) as (port, _):
-            yield f"http://127.0.0.1:{port}/debian"
-
-    def rehearse(self, cli: Cli, file: Path, mirror: str, *more: str | Path) -> tuple[int, dict[str, Any]]:
-        ran = cli.json("rehearse", "nas", "-f", file, "--mirror", mirror, *debian_fleet.WORDS, *more)
+    def rehearse(
+        self, *more: str | Path, words: Sequence[str] = debian_fleet.WORDS
+    ) -> tuple[int, dict[str, Any]]:
+        ran = self.cli.json("rehearse", "nas", "-f", self.file, "--mirror", self.mirror, *words, *more)
         assert ran.envelope["result"] is not None, ran.out
         return ran.code, ran.envelope["result"]["nodes"]["nas"]
 
-    @soak
+
+@contextmanager
+def debian(release: str, folder: Path, cli: Cli, *, drivers: bool = False) -> Iterator[Debian]:
+    package = private_package(f"debian-installer-{release}-netboot-amd64", release, CACHE)
+    if package is None:
+        pytest.skip("needs Debian's netboot packages and a mirror that apt knows")
+    kernel = kernel_release(package)
+    archive = receive(release, kernel, CACHE)
+    image = private_package(f"linux-image-{kernel}", release, CACHE) if drivers else None
+    if archive is None or (drivers and image is None):
+        pytest.skip(f"needs a mirror that apt knows, and on it the installer's kernel, {kernel}")
+    more = debian_fleet.drivers(package, image, release, folder / "ramdisk") if image else b""
+    with served(archive, debian_fleet.COMPONENTS) as (port, _):
+        file = debian_fleet.make(folder / "fleet", package, more)
+        yield Debian(file, f"http://127.0.0.1:{port}/debian", archive, cli)
+
+
+class TestDebian:
+    """The real installer, with the components that the mirror of this machine has. Nobody presses a key."""
+
+    @pytest.fixture(autouse=True)
+    def no_keys(self, monkeypatch) -> None:
+        def pressed(*_: object) -> None:
+            raise AssertionError("a key was pressed")
+
+        monkeypatch.setattr(VirtualMachine, "type", pressed)
+        monkeypatch.setattr(VirtualMachine, "press", pressed)
+
+    @pytest.fixture
+    def trixie(self, tmp_path: Path, cli: Cli) -> Iterator[Debian]:
+        with debian("13", tmp_path, cli) as found:
+            yield found
+
+    @pytest.fixture
+    def with_disks(self, tmp_path: Path, cli: Cli) -> Iterator[Debian]:
+        with debian("13", tmp_path, cli, drivers=True) as found:
+            yield found
+
     @pytest.mark.needs_root
-    def test_another_machine_comes_to_the_early_command_and_no_further(
-        self, tmp_path: Path, package: Path, mirror: str, cli: Cli
+    def test_the_armed_node_proves_machine_and_disks_in_the_early_command(
+        self, tmp_path: Path, with_disks: Debian
     ):
-        file = debian_fleet.make(tmp_path / "fleet", package)
-        debian_fleet.build(file)
-        code, node = self.rehearse(cli, file, mirror, "--only", "stranger", "--report", tmp_path / "reports")
+        with_disks.build()
+        reports = tmp_path / "reports"
+        code, node = with_disks.rehearse("--only", "install", "--until", "identity", "--report", reports)
+        (act,) = node["acts"]
+        assert (code, act["end"]) == (0, "reached"), act
+        assert passed(act) == PROVEN
+        held = safety(node)
+        assert {held[name] for name in ("disk-decoy", "disk-tank0", "stick", "host")} == {True}
+        assert held["one-shot"] is None
+        console = (reports / "nas/console-install.txt").read_text()
+        assert re.search(r"^rehearsal: ticket .* image=debian node=nas arming=2", console, re.MULTILINE)
+        assert "ventoy-kit: disks are wiped in" in console
+
+    def test_a_question_that_no_answer_covers_is_reported_with_its_text_within_a_minute(
+        self, trixie: Debian, monkeypatch
+    ):
+        own = trixie.file.parent / "answer_files/debian"
+        shutil.copytree(ROOT / "answer_files/debian", own)
+        ticket = own / "ticket.cfg.j2"
+        lines = ticket.read_text().splitlines(keepends=True)
+        ticket.write_text("".join(line for line in lines if "debian-installer/locale" not in line))
+        trixie.build()
+        spoke = []
+        feed = Follower.feed
+
+        def listen(follower: Follower, piece: str, at: float) -> list[Passed]:
+            if piece:
+                spoke.append(at)
+            return feed(follower, piece, at)
+
+        monkeypatch.setattr(Follower, "feed", listen)
+        code, node = trixie.rehearse("--only", "install")
+        (act,) = node["acts"]
+        assert (code, act["end"]) == (1, "question"), act
+        assert "Select a language" in act["said"]
+        assert "Choose the language to be used for the installation process" in act["said"]
+        assert act["seconds"] - spoke[-1] < 60
+
+    @soak
+    @pytest.mark.parametrize("release", ["13", "12"])
+    def test_another_machine_comes_to_the_early_command_and_no_further(
+        self, release: str, tmp_path: Path, cli: Cli
+    ):
+        with debian(release, tmp_path, cli) as found:
+            found.build()
+            code, node = found.rehearse("--only", "stranger")
         (act,) = node["acts"]
         assert (code, act["end"], act["code"]) == (0, "refused", "VK-B10"), act
-        assert passed(act) == ["hook", "ticket", "installer", "network", "components", "overlay"]
+        assert passed(act) == PROVEN[:-1]
         held = safety(node)
         assert held["identity"] is True
         assert held["one-shot"] is None
         assert {held[name] for name in ("disk-decoy", "disk-tank0", "stick", "host")} == {True}
 
     @soak
-    def test_a_question_that_no_answer_covers_is_reported_with_its_text(
-        self, tmp_path: Path, package: Path, mirror: str, cli: Cli
-    ):
-        file = debian_fleet.make(tmp_path / "fleet", package)
-        own = file.parent / "answer_files/debian"
-        shutil.copytree(ROOT / "answer_files/debian", own)
-        for template in own.glob("*.j2"):
-            lines = template.read_text().splitlines(keepends=True)
-            template.write_text("".join(line for line in lines if "netcfg/get_ipaddress" not in line))
-        debian_fleet.build(file)
-        code, node = self.rehearse(cli, file, mirror, "--only", "install")
-        (act,) = node["acts"]
-        assert (code, act["end"]) == (1, "question"), act
-        assert "IP address" in act["said"]
-
-    @soak
-    def test_a_wrong_disk_serial_has_its_own_verdict(
-        self, tmp_path: Path, package: Path, mirror: str, cli: Cli
-    ):
-        file = debian_fleet.make(tmp_path / "fleet", package)
-        debian_fleet.build(file, system="SOMETHING-ELSE")
-        code, node = self.rehearse(cli, file, mirror, "--only", "install")
-        (act,) = node["acts"]
-        assert (code, act["end"], act["code"]) == (1, "refused", "VK-B21"), act
-
-    @soak
-    def test_the_node_itself_is_handed_over(self, tmp_path: Path, package: Path, mirror: str, cli: Cli):
-        file = debian_fleet.make(tmp_path / "fleet", package)
-        debian_fleet.build(file)
-        code, node = self.rehearse(
-            cli, file, mirror, "--only", "auto", "--only", "install", "--until", "identity"
-        )
+    @pytest.mark.needs_root
+    def test_it_is_handed_over_once(self, with_disks: Debian):
+        with_disks.build()
+        only = [word for act in ("auto", "install", "again") for word in ("--only", act)]
+        code, node = with_disks.rehearse(*only, "--until", "fired")
         assert code == 0, node
-        assert [a["end"] for a in node["acts"]] == ["consent", "reached"]
+        assert [a["end"] for a in node["acts"]] == ["consent", "reached", "refused"]
+        assert node["acts"][2]["code"] == "VK-B60"
+
+    @soak
+    def test_what_the_mirror_lacks_is_said(self, trixie: Debian):
+        trixie.build()
+        code, node = trixie.rehearse("--only", "install", words=debian_fleet.TRUST)
+        (act,) = node["acts"]
+        assert (code, act["end"]) == (1, "lacking"), act
+        assert "No kernel modules were found" in act["said"]

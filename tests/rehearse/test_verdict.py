@@ -9,7 +9,7 @@ import pytest
 
 from tests.rehearse.twins import TWIN
 from ventoy_kit.rehearse.as_html import as_html
-from ventoy_kit.rehearse.as_text import as_data, as_text
+from ventoy_kit.rehearse.as_text import SAID, as_data, as_text, words_of_failures
 from ventoy_kit.rehearse.follow import Ended
 from ventoy_kit.rehearse.model import (
     ActName,
@@ -135,9 +135,11 @@ def test_an_act_that_was_cut_short_proves_nothing_and_fails():
     assert (report.verdict.passed, report.verdict.end) == (False, End.CUT)
 
 
-@pytest.mark.parametrize(("foreign", "held"), [(False, False), (True, None)])
-def test_what_was_written_to_a_stick_is_said(foreign: bool, held: bool | None):
-    looks = Looks(SAME, SAME, 512, (), foreign)
+@pytest.mark.parametrize(
+    ("foreign", "changed", "held"), [(False, True, False), (True, True, None), (False, False, True)]
+)
+def test_what_was_written_to_a_stick_is_said(foreign: bool, changed: bool, held: bool | None):
+    looks = Looks(SAME, SAME, 512, (), foreign, changed)
     (check,) = (c for c in safety_checks(TWIN, [act("stick", REACHED)], looks, "alpha") if c.id == "stick")
     assert check.held is held
     assert "512 bytes" in check.detail
@@ -167,3 +169,15 @@ def test_checks_that_fail_besides_fail_the_rehearsal():
     verdict = judge_rehearsal([act("install", REACHED)], [broken])
     assert isinstance(verdict, Verdict)
     assert not verdict.passed
+
+
+def test_the_words_of_a_question_are_shown_but_not_those_of_success():
+    asked = "Select a language\n-----------------\n" + "\n".join(f"  {n}: language {n}" for n in range(80))
+    question = Ended(End.QUESTION, "The installer asks.", asked)
+    report = rehearsed(
+        [act("stranger", refused("VK-B10")), act("install", question)], Looks(SAME, SAME, 0, ())
+    )
+    lines = list(words_of_failures(report))
+    assert lines[:2] == ["What the console said (install):", "| Select a language"]
+    assert len(lines) == SAID + 2
+    assert lines[-1].startswith("| (62 more lines")

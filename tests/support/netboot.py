@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,11 +10,21 @@ from pathlib import Path
 _PICTURES = "usr/lib/debian-installer/images"
 
 
-def build_netboot_iso(package_root: Path, out: Path, *, words: str = "") -> None:
+def kernel_release(package_root: Path) -> str:
+    """The release of the kernel in an unpacked `debian-installer-*-netboot-amd64`, which the components must be for.
+
+    `kernel_version` of the setup header, less 0x200, points at it (Linux, Documentation/arch/x86/boot.rst).
+    """
+    kernel = next((package_root / _PICTURES).glob("*/amd64/text/debian-installer/amd64/linux")).read_bytes()
+    (offset,) = struct.unpack_from("<H", kernel, 0x20E)
+    return kernel[offset + 0x200 :].split(b" ", 1)[0].decode()
+
+
+def build_netboot_iso(package_root: Path, out: Path, *, words: str = "", more: bytes = b"") -> None:
     """Put kernel, initrd and menu of an unpacked `debian-installer-*-netboot-amd64` into an ISO.
 
     grub-mkrescue gives it GRUB for BIOS and UEFI. Nothing of the package is changed, but for `words` that are put on
-    the kernel lines of its menu.
+    the kernel lines of its menu, and for `more`, a cpio archive that is put behind the initrd.
     """
     text = next((package_root / _PICTURES).glob("*/amd64/text"))
     release = text.parent.parent.name
@@ -27,6 +38,8 @@ def build_netboot_iso(package_root: Path, out: Path, *, words: str = "") -> None
         kernel.mkdir(parents=True)
         for name in ("linux", "initrd.gz"):
             shutil.copyfile(installer / name, kernel / name)
+        with (kernel / "initrd.gz").open("ab") as initrd:
+            initrd.write(b"\0" * (-initrd.tell() % 4) + more if more else b"")
         (root / "boot" / "grub").mkdir(parents=True)
         for name in ("grub.cfg", "font.pf2"):
             shutil.copyfile(installer / "grub" / name, root / "boot" / "grub" / name)

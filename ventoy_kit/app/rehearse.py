@@ -18,7 +18,7 @@ from ventoy_kit.edge import emulator
 from ventoy_kit.edge.workers import Stop, at_once
 from ventoy_kit.errors import InterruptedRunError
 from ventoy_kit.rehearse import codes
-from ventoy_kit.rehearse.as_text import HELD, as_data, minutes
+from ventoy_kit.rehearse.as_text import HELD, as_data, minutes, words_of_failures
 from ventoy_kit.rehearse.model import RehearsalReport
 from ventoy_kit.rehearse.qemu import PROGRAM
 from ventoy_kit.rehearse.verdict import exit_findings
@@ -101,6 +101,8 @@ def _blocks(reports: Sequence[RehearsalReport]) -> list[Block]:
             for a in report.acts
         ]
         out.append(Table(("", "act", "took", "how it ended"), tuple(rows)))
+        said = tuple(words_of_failures(report))
+        out += [Lines(said)] if said else []
         out.append(Table(("", "safety", ""), tuple((HELD[c.held], c.title, c.detail) for c in report.safety)))
         out += [Lines(tuple(f"Not proven: {note}" for note in report.notes))] if report.notes else []
     if len(reports) > 1:

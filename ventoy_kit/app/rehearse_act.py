@@ -13,7 +13,7 @@ from ventoy_kit.app.rehearse_prepare import Prepared
 from ventoy_kit.app.rehearse_tpm import tpm_of
 from ventoy_kit.edge.emulator import Emulator, firmware_files
 from ventoy_kit.edge.files import exists, remove_file, write_atomic
-from ventoy_kit.edge.run_folder import make_sparse
+from ventoy_kit.edge.run_folder import make_sparse, sparse_digest
 from ventoy_kit.edge.virtual_machine import VirtualMachine, png_of
 from ventoy_kit.edge.workers import Stop
 from ventoy_kit.errors import InterruptedRunError, MachineError, StorageError
@@ -72,6 +72,8 @@ class Scene:
         outside: paths outside of the folder that QEMU held open for writing.
         stick_written: bytes that were written to the stick.
         cut: the act that was under way when the rehearsal was interrupted, or this machine failed.
+        stick_changed: whether a stick that was made here holds something else after an act than before, but for
+            the note that it is mounted.
     """
 
     case: Case
@@ -86,6 +88,7 @@ class Scene:
     outside: set[str] = field(default_factory=set)
     stick_written: int = 0
     cut: ActResult | None = None
+    stick_changed: bool = False
 
     def image(self, disk: TwinDisk) -> Path:
         """The image of a disk."""
@@ -130,6 +133,8 @@ def _play(scene: Scene, act: Act) -> ActResult:
         until=act.until,
         quiet=act.expected.quiet * patience,
     )
+    stick = scene.image(act.twin.stick) if scene.case.stick is None else None
+    before = sparse_digest(stick, loader.IN_USE) if stick and exists(stick) else None
     with tpm_of(act.twin, scene.folder), VirtualMachine(argv, scene.folder) as machine:
         watch = _Watch(scene, act, machine, follower, scene.options.timeout or LONGEST * patience)
         try:
@@ -140,7 +145,9 @@ def _play(scene: Scene, act: Act) -> ActResult:
             )
             scene.cut = watch.result(cut)
             raise
-        return watch.result(ended)
+        result = watch.result(ended)
+    scene.stick_changed |= bool(stick and before and sparse_digest(stick, loader.IN_USE) != before)
+    return result
 
 
 def _command(scene: Scene, act: Act) -> tuple[str, ...]:

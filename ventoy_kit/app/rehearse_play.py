@@ -90,7 +90,12 @@ def _report(
 ) -> RehearsalReport:
     case = scene.case
     looks = Looks(
-        before, _digests(scene), scene.stick_written, tuple(sorted(scene.outside)), case.stick is not None
+        before,
+        _digests(scene),
+        scene.stick_written,
+        tuple(sorted(scene.outside)),
+        foreign=case.stick is not None,
+        changed=scene.stick_changed,
     )
     safety = (*safety_checks(case.twin, played, looks, case.node.name), *checks)
     return RehearsalReport(

@@ -92,8 +92,12 @@ def make_sparse(path: Path, size: int, head: bytes = b"") -> None:
         raise storage_error("make", path, error) from error
 
 
-def sparse_digest(path: Path) -> str:
+def sparse_digest(path: Path, besides: int = -1) -> str:
     """SHA-256 over where a file's data is and what it is; holes, and blocks of zeros, cost nothing and do not count.
+
+    Args:
+        path: the file.
+        besides: offset of one byte that does not count either; none if it is negative.
 
     Raises:
         StorageError: it cannot be read.
@@ -110,6 +114,8 @@ def sparse_digest(path: Path) -> str:
                     break
                 at -= at % _BLOCK
                 block = os.pread(file.fileno(), _BLOCK, at)
+                if at <= besides < at + len(block):
+                    block = block[: besides - at] + b"\0" + block[besides - at + 1 :]
                 if block.strip(b"\0"):
                     whole.update(at.to_bytes(8, "big") + block)
                 at += _BLOCK

@@ -11,6 +11,9 @@ from ventoy_kit.rehearse.model import ActResult, RehearsalReport, SafetyCheck, T
 RESULT_FORMAT = 1
 """Version of the JSON form."""
 
+SAID = 20
+"""Lines of a console that are shown at once."""
+
 HELD = {True: "held", False: "BROKEN", None: "open"}
 """Words for a check; never colour alone."""
 
@@ -77,6 +80,17 @@ def stage_lines(act: ActResult) -> Iterator[tuple[str, str]]:
     yield from ((minutes(s.at), s.title) for s in act.stages if s.at is not None)
     if rest:
         yield "not reached", "; ".join(rest)
+
+
+def words_of_failures(report: RehearsalReport) -> Iterator[str]:
+    """What the consoles of acts that failed said, such as an open question: the first `SAID` lines of each."""
+    for act in report.acts:
+        lines = [] if act.verdict.passed else act.verdict.said.splitlines()
+        if lines:
+            yield f"What the console said ({act.act}):"
+            yield from (f"| {line}" for line in lines[:SAID])
+            if len(lines) > SAID:
+                yield f"| ({len(lines) - SAID} more lines are in the report: --report FOLDER)"
 
 
 def _act(act: ActResult) -> Iterator[str]:

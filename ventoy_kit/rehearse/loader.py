@@ -27,6 +27,9 @@ def menu(words: str) -> str:
 OFFSET: Final = 1 << 20
 """Where the one partition begins. Without a table, firmware may take a boot sector for one."""
 
+IN_USE: Final = OFFSET + 0x41
+"""Where Linux notes in a FAT32 that it is mounted for writing, and takes the note back when it is unmounted (fs/fat)."""
+
 
 def size_of(*files: int) -> int:
     """Bytes of a stick that has room for files of these sizes; a FAT32 has at least 33 MiB (mformat(1))."""

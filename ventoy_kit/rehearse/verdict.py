@@ -88,6 +88,7 @@ class Looks:
         stick: bytes that were written to the stick, all acts together.
         foreign: the stick was somebody's, and changes to it were thrown away.
         outside: paths outside of the run's folder that QEMU held open for writing.
+        changed: a stick that was made for this held something else afterwards; nobody can tell of somebody's.
     """
 
     before: Mapping[str, str]
@@ -95,6 +96,7 @@ class Looks:
     stick: int
     outside: tuple[str, ...]
     foreign: bool = False
+    changed: bool = True
 
 
 def safety_checks(
@@ -110,6 +112,9 @@ def safety_checks(
     detail = "not a byte" if held else f"{looks.stick} bytes"
     if looks.foreign and not held:
         held, detail = None, f"{detail}, thrown away: Ventoy or the installer wrote them"
+    elif not held and not looks.changed:
+        # Debian 12's installer mounts a FAT on USB while it loads the ticket, and FAT notes that it is in use.
+        held, detail = True, f"{detail}, and its files are the same as before: the installer looked into it"
     yield SafetyCheck("stick", "Nothing wrote to the stick", held, detail)
     yield SafetyCheck(
         "host",
