@@ -84,8 +84,8 @@ def test_ctrl_c_ends_it_in_seconds_and_keeps_what_was_seen(
         one.wait_for(TICKET)
         one.process.send_signal(signal.SIGINT)
         asked = time.monotonic()
-        assert one.process.wait(30) == 3, one.err
-        assert time.monotonic() - asked < 15
+        assert one.process.wait(60) == 3, one.err
+        assert time.monotonic() - asked < 30  # a second on an idle machine
     assert "Traceback" not in one.err
     assert "the rehearsal was interrupted" in one.err
     assert str(reports / "node1/report.html") in one.err
