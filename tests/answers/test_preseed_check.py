@@ -158,6 +158,7 @@ def test_traps_of_several_lines(lines, code):
     "lines",
     [
         "d-i preseed/late_command string exit 1",
+        "d-i partman/early_command string ok() { test -e /x || return 1; }; until ok; do sleep 9; done; true",
         "d-i netcfg/get_ipaddress string 10.0.0.2\nd-i preseed/run string kill-all-dhcp; netcfg",
         "d-i partman-auto/method string raid\nd-i partman-auto/disk string /dev/sda /dev/sdb",
         "d-i partman-auto/disk string /dev/sda\nd-i grub-installer/bootdev string /dev/sda",
