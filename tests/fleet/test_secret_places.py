@@ -26,6 +26,12 @@ users:
   bob: {password: hunter2}
   eve: {passwd:
     hunter2}
+  tom: {password: [hunter2]}
+  ann:
+    credentials:
+      value: hunter2
+nodes:
+  passbolt: {title: shown, services: {token-server: {title: shown}}}
 cluster: {token: 500}
 """
 
@@ -35,6 +41,26 @@ def test_lines_where_a_secret_may_stand_are_private_and_no_others():
     private = {n for n, line in enumerate(lines, start=1) if "hunter2" in line}
     assert private_lines(compose(TEXT)) == private
     assert private_lines(None) == private_lines(compose("hunter2")) == frozenset()
+
+
+def test_what_another_key_shares_is_private_wherever_it_stands():
+    assert private_lines(compose("list: &list\n  - hunter2\nmore: *list\npass: *list\nlast: *list\n")) == {2}
+
+
+def test_a_broken_text_hides_what_stands_below_a_key_of_a_secret_and_no_more():
+    lines = [
+        "a: b",
+        "users:",
+        "  tom:",
+        "    password:",
+        "      - x",
+        "",
+        "      - hunter2",
+        "    sudo: [",
+        "c: d",
+    ]
+    assert suspect_lines(lines) == {4, 5, 6, 7}
+    assert suspect_lines(["pass:", "- a", "- b", "c: d"]) == {1, 2, 3}
 
 
 def test_a_map_that_holds_itself_ends():
