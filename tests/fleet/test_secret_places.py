@@ -19,6 +19,7 @@ secrets:
   program: {command: [pass, show, root]}
   bad-program: {command: [hunter2]}
   typed: {prompt: true, allow_on_stick: false}
+  alone: {hunter2}
 defaults:
   root_password: root
 users:
@@ -69,9 +70,9 @@ def test_a_map_that_holds_itself_ends():
 
 def test_in_a_text_that_is_no_yaml_more_lines_are_private():
     suspect = suspect_lines(TEXT.splitlines())
-    assert set(range(2, 11)) <= suspect
+    assert set(range(2, 12)) <= suspect
     assert {n for n, line in enumerate(TEXT.splitlines(), start=1) if "hunter2" in line} <= suspect
-    assert not suspect & {1, 11, 13}
+    assert not suspect & {1, 12, 14}
 
 
 @pytest.mark.parametrize(
@@ -96,3 +97,12 @@ def test_the_token_of_corosync_is_no_secret():
     (found,) = [f for f in report if f.path == ("cluster", "token")]
     assert "500" in found.message
     assert not found.hidden
+
+
+def test_a_secret_in_the_place_of_a_key_is_not_repeated():
+    data = b"version: 1\nsecrets:\n  root: {hunter2}\n  other: {evn: A}\n"
+    _, marked, report = decode_fleet(data, "fleet.yaml")
+    assert marked is not None
+    placed = report.located(marked.locate)
+    assert "hunter2" not in repr(placed)
+    assert ["`evn`" in f.message for f in placed if f.rule.code == "VK-S01"] == [False, True]

@@ -77,6 +77,8 @@ def _sources(section: Node | None) -> Iterator[ScalarNode]:
             yield secret
         for key, value in secret.items if isinstance(secret, MappingNode) else ():
             name = key.value if isinstance(key, ScalarNode) else ""
+            if isinstance(key, ScalarNode) and isinstance(value, ScalarNode) and not value.value:
+                yield key
             listed = isinstance(value, SequenceNode)
             nodes = value.items if isinstance(value, SequenceNode) else [value]
             words = [n for n in nodes if isinstance(n, ScalarNode)]
