@@ -164,6 +164,7 @@ def test_traps_of_several_lines(lines, code):
         "d-i partman-auto/disk string /dev/sda\nd-i grub-installer/bootdev string /dev/sda",
         "d-i partman-auto/disk string /dev/nvme0n1\nd-i grub-installer/bootdev string /dev/nvme0n1p1",
         "d-i grub-installer/bootdev string /dev/sda",
+        "d-i partman-auto/disk string /dev/sda\nd-i grub-installer/bootdev string /dev/disk/by-id/ata-x",
     ],
 )
 def test_what_is_no_trap(lines):

@@ -89,7 +89,7 @@ def _boot_loader(by_question: Mapping[str, Line]) -> Iterator[Trap]:
         message = "`default` is the first disk that GRUB lists, which need not be the one with the system"
         remedy = "Set it to the disk that is partitioned, in partman/early_command."
         yield codes.BOOT_LOADER, message, remedy, line.number, "default"
-    elif disks and elsewhere:
+    elif disks and elsewhere and not any("/by-" in name for name in (*disks, *elsewhere)):
         message = f"GRUB is written to {', '.join(elsewhere)}, and the system to {', '.join(disks)}"
         yield codes.BOOT_LOADER, message, "Name the same disk in both.", line.number, line.value
 
