@@ -104,6 +104,21 @@ def test_root_locked_by_an_exclamation_mark_is_asked_for():
         "d-i mirror/http/proxy string http://me:hunter2@proxy.example/\\n",
         "d-i preseed/late_command string echo root:hunter2 | chpasswd; x",
         "d-i preseed/late_command string a; \\\n  echo root:hunter2 | chpasswd\\n",
+        "d-i preseed/late_command string echo root:hunter2 \\\n  | chpasswd; x",
+        "d-i preseed/late_command string x | usermod -p hunter2 me",
+        "d-i preseed/late_command string x; wget --password=hunter2 http://a",
+        "d-i preseed/late_command string x; wget --password=\\\nhunter2\\n http://a",
+        "d-i preseed/late_command string x; curl -u me:hunter2 http://a",
+        "d-i preseed/late_command string x; curl -H 'Authorization: Bearer hunter2' http://a",
+        "d-i preseed/late_command string x; echo 'root:$6$salt$hunter2' >>/target/etc/shadow",
+        "d-i preseed/late_command string API_TOKEN=hunter2 x; y",
+        "d-i passwd/root-password \\\n  string hunter2",
+        "d-i passwd/root-password-crypted \\\n  strin $6$salt$hunter2",
+        "d-i passwd/root-pasword string hunter2",
+        "d-i passwd/user-passwrd-crypted string hunter2",
+        "d-i passwd/root-password password\n  hunter2",
+        "d-i passwd/root-password=hunter2",
+        "d-i rescue/root-passwd strin hunter2",
     ],
 )
 def test_no_password_is_shown(line):
@@ -143,11 +158,13 @@ def test_traps_of_several_lines(lines, code):
     "lines",
     [
         "d-i preseed/late_command string exit 1",
+        "d-i partman/early_command string ok() { test -e /x || return 1; }; until ok; do sleep 9; done; true",
         "d-i netcfg/get_ipaddress string 10.0.0.2\nd-i preseed/run string kill-all-dhcp; netcfg",
         "d-i partman-auto/method string raid\nd-i partman-auto/disk string /dev/sda /dev/sdb",
         "d-i partman-auto/disk string /dev/sda\nd-i grub-installer/bootdev string /dev/sda",
         "d-i partman-auto/disk string /dev/nvme0n1\nd-i grub-installer/bootdev string /dev/nvme0n1p1",
         "d-i grub-installer/bootdev string /dev/sda",
+        "d-i partman-auto/disk string /dev/sda\nd-i grub-installer/bootdev string /dev/disk/by-id/ata-x",
     ],
 )
 def test_what_is_no_trap(lines):

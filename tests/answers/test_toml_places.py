@@ -138,6 +138,12 @@ def leaves(tree: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str 
         'subscription-key = "Hunter-2"',
         'root-password = "Hunter-2',
         'Root_Password = "Hunter-2" x',
+        'root-password = """\n\nHunter-2"""',
+        'root-password = """\nHunter-2"\\q"""',
+        'root-password = [\n  "Hunter-2",\n]',
+        'rootpw = "Hunter-2"',
+        'root-pasword = "Hunter-2"',
+        'url = "https://me:Hunter-2@example/"',
     ],
 )
 def test_no_line_of_a_finding_holds_a_secret(text: str):

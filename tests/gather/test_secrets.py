@@ -142,6 +142,10 @@ def test_a_password_that_is_tried_first_is_warned_of_without_being_said(value, t
         "Tr0ub4dor&3",
         "9f8e7d6c5b4a",
         "root password of falcon",
+        "test-8k2-Jd9-x7-Qp4",
+        "a8-user-9Kq#z2",
+        "password-8471-9921-3312-0041",
+        "83910472956108347261093847261",
         "日本語のパスワード",
     ],
 )

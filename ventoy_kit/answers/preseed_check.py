@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ventoy_kit.answers import preseed_codes as codes
 from ventoy_kit.answers.debian_questions import TABLE
-from ventoy_kit.answers.preseed_lines import REDACTED, Line, is_secret, redacted
+from ventoy_kit.answers.preseed_lines import LINE, Line, is_secret, row_without_secrets
 from ventoy_kit.answers.preseed_traps import find_traps, gives_up, what_it_wipes
 from ventoy_kit.report import Place, Report, Rule
 
@@ -28,12 +28,10 @@ RUN_TIME = re.compile(
 )
 """Questions that exist without a template of their own: choose-mirror registers those of https when it runs."""
 
-_LINE = re.compile(r"^[^\s#]+[ \t]+[A-Za-z0-9.+_-]+/[^\s]+[ \t]+[a-z]+\b", re.MULTILINE)
-
 
 def is_preseed(text: str) -> bool:
     """Whether a text looks like a preseed file."""
-    return text.startswith("#_preseed_V1") or _LINE.search(text) is not None
+    return text.startswith("#_preseed_V1") or LINE.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class _Judge:
         number = self._row_with(part, number)
         row = self.rows[number - 1] if number <= len(self.rows) else ""
         column = max(row.find(part), 0) + 1 if part else 1
-        shown = self._shown(number)[:200]
+        shown = row_without_secrets(self.rows, number)[:200]
         inside = column <= len(shown)
         self.report.add(
             rule.finding(
@@ -112,15 +110,6 @@ class _Judge:
                 return number
             number += 1
         return number if number <= len(self.rows) and part in self.rows[number - 1] else start
-
-    def _shown(self, number: int) -> str:
-        """A row without what may be secret in it; a row that continues a line with a secret shows nothing."""
-        start = number
-        while 1 < start <= len(self.rows) and self.rows[start - 2].endswith("\\"):
-            start -= 1
-        if number > start and redacted(self.rows[start - 1]) != self.rows[start - 1]:
-            return REDACTED
-        return redacted(self.rows[number - 1]) if number <= len(self.rows) else ""
 
     def lines(self) -> list[Line]:
         """The logical lines that are well-formed."""

@@ -17,6 +17,7 @@ EARLY = ("preseed/early_command", "partman/early_command", "preseed/include_comm
 """Commands that run before anything is written."""
 
 _GIVES_UP = re.compile(r"\bexit +[1-9][0-9]*\b|\breturn +[1-9][0-9]*\b")
+_FUNCTION = re.compile(r"\b[A-Za-z_]\w* *\( *\)")
 _TOO_LATE = re.compile(r"netcfg/(disable_autoconfig|disable_dhcp|get_ipaddress|use_vlan|vlan_id)")
 
 Trap = tuple[Rule, str, str, int, str]
@@ -37,8 +38,10 @@ def find_traps(by_question: Mapping[str, Line]) -> Iterator[Trap]:
 
 def gives_up(line: Line) -> str:
     """The words with which an early command wants to stop the installer; empty if it does not."""
-    found = _GIVES_UP.search(line.value) if line.question in EARLY else None
-    return found[0] if found else ""
+    found = _GIVES_UP.finditer(line.value) if line.question in EARLY else ()
+    # In a command with functions, `return` tells their callers something.
+    own = [m[0] for m in found if m[0].startswith("exit") or not _FUNCTION.search(line.value)]
+    return own[0] if own else ""
 
 
 def _refusals(by_question: Mapping[str, Line]) -> Iterator[Trap]:
@@ -86,7 +89,7 @@ def _boot_loader(by_question: Mapping[str, Line]) -> Iterator[Trap]:
         message = "`default` is the first disk that GRUB lists, which need not be the one with the system"
         remedy = "Set it to the disk that is partitioned, in partman/early_command."
         yield codes.BOOT_LOADER, message, remedy, line.number, "default"
-    elif disks and elsewhere:
+    elif disks and elsewhere and not any("/by-" in name for name in (*disks, *elsewhere)):
         message = f"GRUB is written to {', '.join(elsewhere)}, and the system to {', '.join(disks)}"
         yield codes.BOOT_LOADER, message, "Name the same disk in both.", line.number, line.value
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +22,13 @@ _STRING = re.compile(
 )
 _SCALAR = re.compile(r"[^,\]}#\n]+")
 _SECRET = re.compile(
-    r"""(^.*?(?<![\w-])["']?[\w-]*(?:passw|token|secret|subscription[-_]key)[\w-]*["']?[ \t]*=[ \t]*)[^ \t].*$""",
+    r"""(^.*?(?<![\w-])["']?[\w-]*(?:pass|pasw|pw|token|secret|subscription[-_]key)[\w-]*["']?[ \t]*=[ \t]*)[^ \t].*$""",
     re.IGNORECASE,
 )
 """The rest of a line behind the name of a secret: findings show lines, and output ends up in logs."""
+_BEGINS = re.compile(r"""[ \t]*(?:#|\[\[?[ \t]*["'A-Za-z]|["'\w.-]+[ \t]*=)""")
+"""A line that does not continue the value of the one before."""
+_ACCOUNT = re.compile(r"""(://)[^\s"'/@]*@""")
 
 _AT_LINE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 
@@ -91,7 +94,7 @@ def read_toml(data: bytes, file: str) -> tuple[LocatedToml | None, Report]:
         )
         return None, Report([finding])
     text = text.replace("\r\n", "\n")
-    lines = tuple(_SECRET.sub(r"\1<redacted>", line) for line in text.split("\n"))
+    lines = tuple(_lines_without_secrets(text))
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -108,6 +111,18 @@ def read_toml(data: bytes, file: str) -> tuple[LocatedToml | None, Report]:
     scanner = _Scanner(text)
     scanner.document()
     return LocatedToml(values, file, lines, text, scanner.spans), Report()
+
+
+def _lines_without_secrets(text: str) -> Iterator[str]:
+    """The lines of a document, well-formed or not, without values of secrets, which may go on over several lines."""
+    inside = False
+    for line in text.split("\n"):
+        secret = _SECRET.search(line) is not None
+        inside = secret or (inside and not _BEGINS.match(line))
+        if inside and not secret:
+            yield "<redacted>" if line.strip() else ""
+        else:
+            yield _ACCOUNT.sub(r"\1<redacted>@", _SECRET.sub(r"\1<redacted>", line))
 
 
 class _Scanner:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ventoy_kit import __version__
 from ventoy_kit.answers import codes
 from ventoy_kit.answers.machine_files import machine_files
 from ventoy_kit.app.host import Host
@@ -27,7 +28,7 @@ def simulate_fleet(
 ) -> Report:
     """Findings of the simulation of every node with facts, and one note about those without.
 
-    A node that went through and has not changed since, nor its facts or the scripts, is not tried again.
+    A node that went through and has not changed since, nor its facts, the scripts or the kit's version, is not tried again.
 
     Args:
         plan: the plan.
@@ -93,6 +94,7 @@ def _digest(
         **{path: data.hex() for path, data in node_data(OverlayConf(plan.fleet, "", image), (node,)).items()},
         **{name: data.hex() for name, data in files.items()},
         "facts": repr(facts),
+        "kit": __version__,
         "address": node.address.mac,
     }
     whole.update(json.dumps(parts, sort_keys=True).encode())

@@ -17,6 +17,7 @@ from ventoy_kit.app.rehearse_options import RehearseOptions
 from ventoy_kit.app.workspace import Workspace, load_workspace
 from ventoy_kit.edge import emulator
 from ventoy_kit.edge.files import listing
+from ventoy_kit.errors import MachineError
 from ventoy_kit.fleet.marks import Marked
 from ventoy_kit.fleet.rules import unknown
 from ventoy_kit.payload.model import ARMED_MENU
@@ -214,7 +215,7 @@ class _Reader:
             return None
         archive = self._bytes(delivery.archive)
         inside = unpack_archive(archive)
-        runner = runner_in(inside, node.name)
+        runner = built_runner(inside, node.name)
         answer = inside.get(f"ventoy-kit/nodes/{node.name}/answer.toml")
         return Direct(
             image=image,
@@ -237,6 +238,21 @@ class _Reader:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def built_runner(inside: Mapping[str, tuple[bytes, int]], node: str) -> bytes | None:
+    """The first-boot runner that a build holds for a node.
+
+    Raises:
+        MachineError: the build keeps it in another way than this version does.
+    """
+    try:
+        return runner_in(inside, node)
+    except (KeyError, ValueError) as error:
+        raise MachineError(
+            f"the boot overlay of the build has no whole first-boot runner of {node}",
+            "Run `ventoy-kit build` again: another version of ventoy-kit may have made it.",
+        ) from error
 
 
 def _what_it_proves(direct: Direct | None, busybox: bytes) -> tuple[str, ...]:

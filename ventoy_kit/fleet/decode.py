@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from ventoy_kit.fleet import codes
 from ventoy_kit.fleet.marks import Marked, read_marked
-from ventoy_kit.fleet.schema import Fleet
+from ventoy_kit.fleet.schema import Fleet, Secret
 from ventoy_kit.fleet.secret_places import names_a_secret
 from ventoy_kit.fleet.values import shown
 from ventoy_kit.report import Finding, Path, Report, dotted
@@ -95,6 +95,15 @@ def finding_of(details: ErrorDetails, root: type[BaseModel]) -> Finding:
     # Of collections nothing is repeated; to write one out could take for ever (aliases of aliases).
     given = "" if isinstance(details["input"], Mapping | list) else str(details["input"])
     secret = path[:1] == ("secrets",) and len(path) > 1
+    # `{word}` is a key without a value.
+    alone = details["type"] == "extra_forbidden" and details["input"] is None
+    if secret and alone and _meant(path, root) is None:
+        found = codes.UNKNOWN_KEY.finding(
+            f"what stands as a key in `{dotted(path[:-1])}` is none, and not shown, as it may be a secret",
+            f"Known here: {', '.join(sorted(Secret.model_fields))}.",
+            path=path[:-1],
+        )
+        return replace(found, hidden=True)
     if (
         details["loc"][-1:] == ("[key]",)
         or not (secret or names_a_secret(path))

@@ -25,6 +25,10 @@ _KEY_IN_TEXT = re.compile(
 )
 _SECTION = re.compile(r"""["']?secrets["']?[ \t]*:""")
 _VARIABLE = re.compile(r"\$?\{?[A-Z_][A-Z0-9_]*\}?")
+_NAMED_BY_PERSONS = (
+    "disks", "guests", "images", "networks", "nics", "nodes", "pools", "secrets", "services", "users",
+)  # fmt: skip
+"""Maps whose keys are names of a person's choice."""
 _FLAGS = ("prompt", "allow_on_stick", "kept_by")
 
 
@@ -73,6 +77,8 @@ def _sources(section: Node | None) -> Iterator[ScalarNode]:
             yield secret
         for key, value in secret.items if isinstance(secret, MappingNode) else ():
             name = key.value if isinstance(key, ScalarNode) else ""
+            if isinstance(key, ScalarNode) and isinstance(value, ScalarNode) and not value.value:
+                yield key
             listed = isinstance(value, SequenceNode)
             nodes = value.items if isinstance(value, SequenceNode) else [value]
             words = [n for n in nodes if isinstance(n, ScalarNode)]
@@ -82,21 +88,30 @@ def _sources(section: Node | None) -> Iterator[ScalarNode]:
 
 
 def _named(root: Node | None, declared: Collection[str]) -> Iterator[ScalarNode]:
-    """Values, anywhere but in `cluster`, of keys that sound like a secret, unless they name a declared one."""
-    seen: set[int] = set()
-    left = [root]
+    """What stands, anywhere but in `cluster`, at and below keys that sound like a secret, unless it names a declared one.
+
+    What a person named, such as a node, may sound as it likes.
+    """
+    seen: set[tuple[int, bool]] = set()
+    left: list[tuple[Node | None, str, bool]] = [(root, "", False)]
     while left:
-        node = left.pop()
-        if node is None or id(node) in seen:
+        node, parent, inside = left.pop()
+        if node is None or (id(node), inside) in seen:
             continue
-        seen.add(id(node))
-        left += node.items if isinstance(node, SequenceNode) else ()
+        seen.add((id(node), inside))
+        if isinstance(node, ScalarNode) and inside and node.value not in declared:
+            yield node
+        if isinstance(node, SequenceNode):
+            left += ((item, "", inside) for item in node.items)
         for key, value in node.items if isinstance(node, MappingNode) else ():
             name = key.value if isinstance(key, ScalarNode) else ""
-            if not isinstance(value, ScalarNode):
-                left += [] if node is root and name == "cluster" else [value]
-            elif _sounds(name) and value.value not in declared:
-                yield value
+            section = node is root and name == "secrets"
+            is_own = isinstance(value, MappingNode) and (section or parent in _NAMED_BY_PERSONS)
+            sounds = inside or (_sounds(name) and not is_own)
+            if inside:
+                left.append((key, "", inside))
+            if (sounds or not isinstance(value, ScalarNode)) and not (node is root and name == "cluster"):
+                left.append((value, name, sounds))
 
 
 @functools.lru_cache(1000)
@@ -109,10 +124,15 @@ def suspect_lines(lines: Sequence[str]) -> frozenset[int]:
     """The same for a text that is no YAML: more lines than needed rather than one too few."""
     found: set[int] = set()
     inside = follows = False
+    deep: int | None = None
     for number, line in enumerate(lines, start=1):
-        header = _SECTION.match(line)
-        inside = bool(header) or (inside and (not line.strip() or line[0] in " \t#"))
-        if inside or follows or _KEY_IN_TEXT.search(line):
+        indent = len(line) - len(line.lstrip(" \t"))
+        inside = bool(_SECTION.match(line)) or (inside and (not line.strip() or line[0] in " \t#"))
+        if deep is not None and line.strip() and indent + line.lstrip().startswith("- ") <= deep:
+            deep = None
+        if _KEY_IN_TEXT.search(line):
+            deep = indent if deep is None else deep
+        if inside or follows or deep is not None:
             found.add(number)
-        follows = line.rstrip().endswith((":", "|", ">", "-")) and number in found
+        follows = line.rstrip().endswith((":", "|", ">", "-", "[", "{", ",")) and number in found
     return frozenset(found)

@@ -17,6 +17,10 @@ _LETTERS = str.maketrans("013457@$!", "oleastasi")
 
 FEWEST = 4
 """Different characters that a password has at least."""
+MANY = 16
+"""Digits that nobody tries all of."""
+ADDED = 8
+"""Digits and signs beside a word, with fewer of which the word is all there is to guess."""
 
 
 def why_guessable(password: str, names: Collection[str]) -> str | None:
@@ -29,16 +33,20 @@ def why_guessable(password: str, names: Collection[str]) -> str | None:
     low = password.lower()
     if len(set(low)) < FEWEST:
         return f"it has fewer than {FEWEST} different characters"
-    if low.isdecimal():
+    if low.isdecimal() and len(low) < MANY:
         return "it is made of digits alone"
     if any(low in run for run in _RUNS):
         return "its characters follow each other in the alphabet"
     core = re.sub(r"[^a-z]+$", "", low)
     for text in (low, low.translate(_LETTERS), core.translate(_LETTERS)):
-        words = [word for word in re.split(r"[^a-z]+", text) if len(word) > 2]
-        bare = re.sub(r"[^a-z]+", "", text)
-        if bare in _FIRST or (words and all(word in _FIRST for word in words)):
+        words = re.findall(r"[a-z]+", text)
+        bare = "".join(words)
+        if not bare or len(low) - len(bare) > ADDED:
+            continue
+        long = [word for word in words if len(word) > 2]
+        is_common = long and all(word in _FIRST for word in long) and len(bare) - len("".join(long)) <= 2
+        if bare in _FIRST or is_common:
             return "it is a common word with digits or signs at most"
-        if bare and bare in {re.sub(r"[^a-z]+", "", name.lower()) for name in names}:
+        if bare in {re.sub(r"[^a-z]+", "", name.lower()) for name in names}:
             return "it is a name of this fleet with digits or signs at most"
     return None
