@@ -21,7 +21,7 @@ class RehearseOptions:
         only: the acts that are played; all if empty.
         until: id of the stage after which the installation counts as rehearsed.
         timeout: seconds that an act may take at most; None for what the engine's speed allows.
-        output: folder for the reports; None writes none.
+        output: folder for the reports; None keeps them in the cache.
         mirror: URL of a mirror that is led into the twin's network.
         tpm: whether the twin has a TPM.
         firmware: what the twin has.
